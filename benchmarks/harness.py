@@ -1,0 +1,94 @@
+"""Paired timing that can be trusted on a shared machine.
+
+CPU time of one process and one thread; every contender runs between two runs of the floor, which
+is the right-hand side called on the very states that the contender visited; the order of the
+contenders is shuffled in every round; what counts is the median of the paired ratios.
+"""
+
+import platform
+import random
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+__all__ = ["Contender", "machine", "paired_ratios", "replay"]
+
+MIN_SECONDS = 0.005  # shorter measurements are repeated until they last this long
+
+
+@dataclass
+class Contender:
+    """Something to time, and the floor that it cannot be faster than."""
+
+    name: str
+    run: Callable[[], object]
+    floor: Callable[[], object]
+
+
+def replay(func, visited: list) -> Callable[[], None]:
+    """A floor: func once more on every (t, y) that a solver visited, the results dropped."""
+
+    def run():
+        for t, y in visited:
+            func(t, y)
+
+    return run
+
+
+def seconds(run: Callable[[], object], repeats: int) -> float:
+    """CPU seconds of one run, as the mean of `repeats`."""
+    start = time.process_time()
+    for _ in range(repeats):
+        run()
+    return (time.process_time() - start) / repeats
+
+
+def enough_repeats(run: Callable[[], object]) -> int:
+    """How many runs last MIN_SECONDS; the first call also warms up."""
+    run()
+    return max(1, round(MIN_SECONDS / max(seconds(run, 1), 1e-6) + 0.5))
+
+
+def paired_ratios(contenders: list[Contender], rounds: int, seed: int = 0) -> dict[str, dict]:
+    """Median and quartiles of time / floor for each contender, over `rounds` shuffled rounds."""
+    shuffle = random.Random(seed).shuffle
+    repeats = {c.name: (enough_repeats(c.run), enough_repeats(c.floor)) for c in contenders}
+    ratios: dict[str, list[float]] = {c.name: [] for c in contenders}
+    for _ in range(rounds):
+        order = list(contenders)
+        shuffle(order)
+        for contender in order:
+            of_run, of_floor = repeats[contender.name]
+            before = seconds(contender.floor, of_floor)
+            taken = seconds(contender.run, of_run)
+            after = seconds(contender.floor, of_floor)
+            ratios[contender.name].append(taken / ((before + after) / 2))
+    return {name: summary(values) for name, values in ratios.items()}
+
+
+def summary(values: list[float]) -> dict:
+    """Median and quartiles, rounded to what a measurement on a shared machine can mean."""
+    low, middle, high = statistics.quantiles(values, n=4)
+    return {"median": round(middle, 3), "quartiles": [round(low, 3), round(high, 3)]}
+
+
+def machine() -> dict:
+    """Processor and versions, without which a number means little."""
+    name = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        lines = [line for line in info.read_text().splitlines() if line.startswith("model name")]
+        name = lines[0].split(":", 1)[1].strip() if lines else name
+    return {
+        "cpu": name,
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "versions": {
+            package: version(package) for package in ("torch", "torchdiffeq", "scipy", "numpy")
+        },
+    }

@@ -1,0 +1,110 @@
+"""The ledger: the claims stored in executed notebooks, as one table each, in CLAIMS.md."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+MIME = "application/vnd.course.claim+json"
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND = "python -m course_lib.claims"
+
+
+def collect(paths: Iterable[Path | str]) -> list[dict]:
+    """The claims stored in executed notebooks, in order.
+
+    Args:
+        paths: notebook files.
+
+    Returns:
+        One dictionary a claim: what `claim` stored, and `notebook` (the path given), `title`
+        (the notebook's first heading) and `cell` (index).
+    """
+    rows = []
+    for path in map(Path, paths):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        title = _title(cells) or path.stem
+        for index, cell in enumerate(cells):
+            for output in cell.get("outputs", []):
+                row = output.get("data", {}).get(MIME)
+                if row is not None:
+                    rows.append({**row, "notebook": path, "title": title, "cell": index})
+    return rows
+
+
+def to_markdown(rows: list[dict], level: int = 2) -> str:
+    """The ledger: one table a notebook, its heading a link to it.
+
+    Args:
+        rows: from `collect`.
+        level: of the headings; links are relative to the repository's root.
+
+    >>> row = dict(claim="a", measured_text="1", required="> 0", published="", source="(1.1)",
+    ...            passed=True, notebook=Path("n/01.ipynb"), title="One")
+    >>> print(to_markdown([row]))
+    ## [One](n/01.ipynb)
+    <BLANKLINE>
+    | | claim | measured | required | published | source |
+    |---|---|---|---|---|---|
+    | ✓ | a | 1 | > 0 |  | (1.1) |
+    <BLANKLINE>
+    """
+    lines: list[str] = []
+    previous = None
+    for row in rows:
+        if row["notebook"] != previous:
+            previous = row["notebook"]
+            inside = previous.is_relative_to(ROOT)
+            link = (previous.relative_to(ROOT) if inside else previous).as_posix()
+            lines += [""] if lines else []
+            lines += [f"{'#' * level} [{row['title']}]({link})", ""]
+            lines += ["| | claim | measured | required | published | source |", "|---" * 6 + "|"]
+        mark = "✓" if row["passed"] else "✗"
+        entries = [row[key] for key in ("claim", "measured_text", "required")]
+        entries += [row["published"], row["source"]]
+        cells = (str(entry).replace("|", r"\|").replace("\n", " ") for entry in entries)
+        lines.append(f"| {mark} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def ledger(root: Path = ROOT) -> str:
+    """The whole text of CLAIMS.md, from the notebooks under `root`."""
+    paths = sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    rows = [{**row, "notebook": row["notebook"].relative_to(root)} for row in collect(paths)]
+    failed = sum(not row["passed"] for row in rows)
+    notebooks = len({row["notebook"] for row in rows})
+    count = f"Claims: {len(rows)}; notebooks: {notebooks}"
+    state = "all claims hold" if not failed else f"claims that do not hold: {failed}"
+    return (
+        "# Claims\n\n"
+        f"<!-- Generated from the executed notebooks by `{COMMAND}`; do not edit. -->\n\n"
+        "Every number on which a notebook rests is asserted in the notebook itself, which fails"
+        " if it does not hold. *Published* is the figure of the source, where it has one."
+        f" {count}; {state}.\n\n"
+        f"{to_markdown(rows)}"
+    )
+
+
+def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
+    """Write CLAIMS.md, or with `--check` say whether it is current (exit code 1 if not)."""
+    parser = argparse.ArgumentParser(prog=COMMAND, description=main.__doc__)
+    parser.add_argument("--check", action="store_true", help="change nothing")
+    checking = parser.parse_args(arguments).check
+    path, text = root / "CLAIMS.md", ledger(root)
+    if checking:
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            return 0
+        print(f"CLAIMS.md is not current: run `{COMMAND}` and commit it.", file=sys.stderr)
+        return 1
+    path.write_text(text, encoding="utf-8", newline="\n")
+    return 0
+
+
+def _title(cells: list[dict]) -> str:
+    """The first heading of a notebook."""
+    for cell in cells:
+        for line in "".join(cell["source"]).splitlines():
+            if cell["cell_type"] == "markdown" and line.startswith("# "):
+                return line[2:].strip()
+    return ""

@@ -1,0 +1,253 @@
+"""What can go wrong before and during a solve, said so that the reader can mend it."""
+
+import inspect
+import math
+import warnings
+from numbers import Real
+
+import torch
+
+from course_lib.solvers.methods import METHODS, Method
+
+__all__ = ["SolverError"]
+
+
+class SolverError(RuntimeError):
+    """A solve that had to stop. The message names the cause, the time and a remedy.
+
+    Attributes:
+        t: the last time at which the state was good.
+        times: 1-D float64 tensor [m], the output times before t, then t.
+        solution: tensor [m, *y0.shape], the states at `times` (a tuple of such for a tuple state).
+
+    >>> from course_lib.solvers import odeint
+    >>> try:  # y = 1 / (1 - t) blows up at t = 1
+    ...     odeint(lambda t, y: y**2, torch.ones(1), torch.tensor([0.0, 0.5, 2.0]), rtol=1e-5)
+    ... except SolverError as error:
+    ...     print(round(error.t, 3), error.solution.shape)
+    1.0 torch.Size([3, 1])
+    """
+
+    def __init__(self, message: str, t: float, y: torch.Tensor):
+        super().__init__(message)
+        self.t = t
+        self.times = torch.tensor([t], dtype=torch.float64)
+        self.solution = y  # `odeint` puts the solution before it, as one tensor
+
+
+_COMMON_OPTIONS = {"step_size": None, "max_num_steps": 100_000}
+_ADAPTIVE_OPTIONS = {"first_step": None, "safety": 0.9, "min_factor": 0.2, "max_factor": 10.0}
+
+
+def check_method(name: str | None) -> Method:
+    """The method of that name; None means dopri5, as it does in torchdiffeq."""
+    name = "dopri5" if name is None else name
+    if name not in METHODS:
+        raise ValueError(f"method {name!r} is not known: choose one of {sorted(METHODS)}.")
+    return METHODS[name]
+
+
+def check_options(method: Method, options: dict | None) -> dict:
+    """The options with their defaults filled in; unknown names and useless values are refused."""
+    options = dict(options or {})
+    allowed = dict(_COMMON_OPTIONS)
+    if method.adaptive:
+        allowed |= _ADAPTIVE_OPTIONS
+    unknown = sorted(set(options) - set(allowed))
+    if unknown:
+        raise ValueError(
+            f"unknown option {', '.join(map(repr, unknown))} for method {method.name!r}: "
+            f"it knows {sorted(allowed)}."
+        )
+    idle = sorted(set(options) & set(_ADAPTIVE_OPTIONS))
+    if idle and options.get("step_size") is not None:
+        raise ValueError(
+            f"option 'step_size' fixes the steps, so {idle} would do nothing: leave out one."
+        )
+    for name, value in options.items():
+        if value is None:
+            continue
+        if not math.isfinite(value) or value <= 0:
+            raise ValueError(f"option {name!r} must be a positive number, got {value!r}.")
+        options[name] = float(value)
+    merged = allowed | options
+    if method.adaptive and not merged["min_factor"] < 1 < merged["max_factor"]:
+        raise ValueError("options need min_factor < 1 < max_factor: the step must shrink and grow.")
+    if method.adaptive and merged["safety"] > 1:
+        raise ValueError("option 'safety' must not exceed 1: it is there to make steps smaller.")
+    return merged
+
+
+def check_tolerances(rtol: float, atol: float) -> tuple[float, float]:
+    """Both as floats."""
+    for name, value in (("rtol", rtol), ("atol", atol)):
+        number = isinstance(value, Real) or (torch.is_tensor(value) and value.dim() == 0)
+        if not number:
+            raise TypeError(f"{name} must be one number for the whole state, got {value!r}.")
+        if not 0 <= value < math.inf:
+            raise ValueError(f"{name} must be a number ≥ 0, got {value!r}.")
+    if rtol == 0 and atol == 0:
+        raise ValueError("rtol and atol are both 0: no step could be accurate enough.")
+    return float(rtol), float(atol)
+
+
+def check_func(func) -> None:
+    """Refuse what cannot be called as func(t, y), before it is."""
+    if isinstance(func, type):
+        raise TypeError(
+            f"func is the class {func.__name__}, not an instance of it: did you forget the "
+            f"parentheses? Pass {func.__name__}(...)."
+        )
+    if not callable(func):
+        raise TypeError(f"func must be callable as func(t, y), got {type(func).__name__}.")
+
+
+def check_state(y0: torch.Tensor, name: str = "y0") -> None:
+    """Refuse a state on which no solver could start."""
+    if not isinstance(y0, torch.Tensor):
+        raise TypeError(
+            f"{name} must be a tensor or a tuple of tensors, got {type(y0).__name__}: "
+            "wrap it in torch.tensor(...)."
+        )
+    if not (y0.is_floating_point() or y0.is_complex()):
+        raise TypeError(
+            f"{name} has dtype {y0.dtype}, in which a derivative cannot be added: "
+            f"use {name}.to(torch.float32) or write its numbers with a decimal point."
+        )
+    if not torch.isfinite(y0).all():
+        raise ValueError(
+            f"{name} contains NaN or Inf: look at how it was made; nothing was solved."
+        )
+
+
+def check_tuple(y0: tuple) -> None:
+    """Refuse a tuple that is not one state: its parts must agree in dtype and device."""
+    if not y0:
+        raise ValueError("y0 is an empty tuple: there is nothing to solve for.")
+    for i, part in enumerate(y0):
+        check_state(part, f"y0[{i}]")
+    for kind in ("dtype", "device"):
+        found = {str(getattr(part, kind)) for part in y0}
+        if len(found) > 1:
+            raise TypeError(
+                f"the parts of y0 differ in {kind}, {sorted(found)}: convert them with .to()."
+            )
+
+
+def check_parts(parts, shapes: list, t: float) -> None:
+    """Refuse what func returned for a tuple state unless it is such a tuple."""
+    want = [tuple(shape) for shape in shapes]
+    where = f"func returned at t = {t:g}"
+    if not isinstance(parts, tuple | list) or not all(torch.is_tensor(part) for part in parts):
+        raise TypeError(
+            f"{where} a {type(parts).__name__}, but y is a tuple: return a tuple of tensors of "
+            f"shapes {want}."
+        )
+    got = [tuple(part.shape) for part in parts]
+    if got != want:
+        raise ValueError(f"{where} shapes {got}, but the parts of y have shapes {want}.")
+
+
+def check_times(t: torch.Tensor) -> list[float]:
+    """The output times as Python floats, strictly increasing or strictly decreasing."""
+    if not isinstance(t, torch.Tensor) or not t.is_floating_point():
+        kind = t.dtype if isinstance(t, torch.Tensor) else type(t).__name__
+        raise TypeError(
+            f"t must be a 1-D tensor of floating-point times, got {kind}: "
+            "use torch.tensor([0.0, 1.0]) or torch.linspace(0, 1, 11)."
+        )
+    if t.dim() != 1 or len(t) == 0:
+        raise ValueError(
+            f"t must be 1-D and hold at least one time, got shape {tuple(t.shape)}: "
+            "the first entry is the time of y0, the others are where you want the solution."
+        )
+    times = t.tolist()
+    for i, time in enumerate(times):
+        if not math.isfinite(time):
+            raise ValueError(f"t[{i}] is {time}: all times must be finite.")
+    sign = 1 if times[-1] > times[0] else -1
+    for i in range(1, len(times)):
+        if (times[i] - times[i - 1]) * sign <= 0:
+            raise ValueError(
+                "t must be strictly increasing or strictly decreasing, "
+                f"but t[{i - 1}] = {times[i - 1]:g} is followed by t[{i}] = {times[i]:g}: "
+                "sort it and drop repeated times (torch.unique does both)."
+            )
+    return times
+
+
+def check_pair(y0: torch.Tensor, shapes: list | None) -> None:
+    """Refuse a state that leapfrog cannot split into positions and momenta of equal shape."""
+    if shapes is not None:
+        if len(shapes) != 2 or shapes[0] != shapes[1]:
+            raise ValueError(
+                "leapfrog needs y0 = (q, p) with q and p of equal shape, got a tuple of shapes "
+                f"{[tuple(shape) for shape in shapes]}."
+            )
+    elif y0.dim() == 0 or y0.shape[-1] % 2:
+        raise ValueError(
+            "leapfrog splits y0 into q and p, halves of its last axis, so that axis must be even; "
+            f"got shape {tuple(y0.shape)}. Pass y0 = (q, p), or cat them on the last axis."
+        )
+
+
+def wrong_result(k, shape, dtype, device, t: float) -> Exception:
+    """Why the result of func is of no use as dy/dt."""
+    where = f"func returned at t = {t:g}"
+    if not isinstance(k, torch.Tensor):
+        return TypeError(
+            f"{where} a {type(k).__name__}, not a tensor: it must return dy/dt, a tensor of shape "
+            f"{tuple(shape)}. Is a return statement missing?"
+        )
+    if k.shape != shape:
+        return ValueError(
+            f"{where} shape {tuple(k.shape)}, but the state has shape {tuple(shape)}: "
+            "dy/dt must have the shape of y, or it would be broadcast silently."
+        )
+    return TypeError(
+        f"{where} {k.dtype} on {k.device}, but the state is {dtype} on {device}: "
+        "convert y0, or the module with .to(y0.dtype) or .to(y0.device)."
+    )
+
+
+def call(func, t, y):
+    """func(t, y); if it cannot take these two arguments, the TypeError says so."""
+    try:
+        return func(t, y)
+    except TypeError as error:
+        explained = explain_call(error, func)
+        if explained is error:
+            raise
+        raise explained from error
+
+
+def explain_call(error: TypeError, func) -> TypeError:
+    """A TypeError out of func: explained if func cannot take (t, y), else handed back unchanged."""
+    target = func.forward if isinstance(func, torch.nn.Module) else func
+    try:
+        signature = inspect.signature(target)
+    except (TypeError, ValueError):  # built-in callables have none
+        return error
+    try:
+        signature.bind(0.0, None)
+    except TypeError:
+        return TypeError(
+            f"func is called as func(t, y), time first, but yours takes {signature}: "
+            "add the argument, or wrap it: odeint(lambda t, y: func(y), ...)."
+        )
+    return error
+
+
+_warned: set[str] = set()
+
+
+def warn_output_grid(method: Method) -> None:
+    """Say, once for each method and process, that the output times are also the steps."""
+    if method.name not in _warned:
+        _warned.add(method.name)
+        warnings.warn(
+            f"method {method.name!r} takes one step between output times, because it has no step "
+            "size: accuracy depends on t. Set it with options={'step_size': h}. "
+            "(Said once for each method.)",
+            stacklevel=3,
+        )

@@ -1,0 +1,111 @@
+"""Write the generated parts of README.md, and the Binder line of every notebook.
+
+    python tools/readme.py            write
+    python tools/readme.py --check    change nothing; exit 1 if something is out of date
+
+The one place that knows the public address is `[project.urls]` in pyproject.toml.
+"""
+
+import argparse
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import nbformat
+
+from course_lib import claims
+from course_lib.course_map import NOTEBOOKS_DIR, lessons
+
+ROOT = Path(__file__).resolve().parent.parent
+UNSET = "Binder: the repository's public address is not set yet."
+HEADLINE_CLAIMS = 12
+
+
+def binder_line(notebook: str = "00_start_here.ipynb") -> str:
+    """A launch badge that opens `notebook`, or a plain sentence while there is no address."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    address = project.get("urls", {}).get("Repository")
+    if address is None:
+        return UNSET
+    match = re.fullmatch(r"https://github\.com/([\w.-]+/[\w.-]+?)/?", address)
+    if match is None:
+        raise SystemExit(f"pyproject.toml: Repository must be https://github.com/OWNER/NAME, got {address}")
+    launch = f"https://mybinder.org/v2/gh/{match[1]}/HEAD?urlpath=lab/tree/notebooks/{notebook}"
+    return f"[![Open in Binder](https://mybinder.org/badge_logo.svg)]({launch})"
+
+
+def course_table() -> str:
+    """The notebooks by part, with minutes and prerequisites."""
+    rows = ["| | notebook | minutes | builds on |", "|---|---|---|---|"]
+    part = None
+    for lesson in lessons().values():
+        if lesson.part != part:
+            part = lesson.part
+            rows.append(f"| **{part.split()[0]}** | **{' '.join(part.split()[1:])}** | | |")
+        title = f"[{lesson.title}](notebooks/{lesson.file})" if lesson.written else f"{lesson.title} *(coming)*"
+        needs = ", ".join(lesson.prerequisites) or "–"
+        rows.append(f"| {lesson.number} | {title} | {lesson.minutes} | {needs} |")
+    return "\n".join(rows)
+
+
+def claims_table() -> str:
+    """What the notebooks assert, measured by the very runs that are stored in them."""
+    rows = claims.collect(sorted(NOTEBOOKS_DIR.glob("*.ipynb")))
+    return claims.to_markdown(rows)
+
+
+def speed_table() -> str:
+    """The solver benchmark as `make bench` last wrote it."""
+    return (ROOT / "benchmarks" / "results" / "solvers.md").read_text(encoding="utf-8").strip()
+
+
+PARTS = {
+    "binder": binder_line,
+    "course": course_table,
+    "claims": claims_table,
+    "speed": speed_table,
+}
+
+
+def fill(text: str) -> str:
+    """`text` with every generated part renewed; raises `SystemExit` if a marker is missing."""
+    for name, make in PARTS.items():
+        pattern = rf"(<!-- begin {name} -->\n).*?(\n<!-- end {name} -->)"
+        if len(re.findall(pattern, text, flags=re.S)) != 1:
+            raise SystemExit(f"README.md needs the markers `<!-- begin {name} -->`, `<!-- end {name} -->` once")
+        content = make()
+        text = re.sub(pattern, lambda m, c=content: m[1] + c + m[2], text, flags=re.S)
+    return text
+
+
+def with_badge(notebook: nbformat.NotebookNode, file: str) -> nbformat.NotebookNode:
+    """`notebook` with the line that follows the marker `<!-- binder-badge -->` renewed."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            line = f"<!-- binder-badge -->{binder_line(file)}"
+            cell.source = re.sub(r"<!-- binder-badge -->.*", lambda _, s=line: s, cell.source)
+    return notebook
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="change nothing, say what is stale")
+    check = parser.parse_args().check
+    fresh = {ROOT / "README.md": fill((ROOT / "README.md").read_text(encoding="utf-8"))}
+    for path in sorted(NOTEBOOKS_DIR.glob("*.ipynb")):
+        notebook = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
+        text = nbformat.writes(with_badge(notebook, path.name))
+        fresh[path] = text if text.endswith("\n") else text + "\n"
+    stale = [p for p, text in fresh.items() if p.read_text(encoding="utf-8") != text]
+    for path in stale:
+        if check:
+            print(f"{path.relative_to(ROOT)} is out of date: run `make docs`")
+        else:
+            path.write_text(fresh[path], encoding="utf-8", newline="\n")
+            print(f"wrote {path.relative_to(ROOT)}")
+    return int(check and bool(stale))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
