@@ -12,9 +12,16 @@ from numbers import Real
 class Value:
     """A number that remembers how it was made.
 
+    Source: reverse accumulation; Griewank & Walther 2008, chapter 3, doi:10.1137/1.9780898717761.
+
     Attributes:
         data: the number itself.
         grad: derivative of the value that `backward` was called on, with respect to this one.
+        parents: the values that it was computed from; none for a leaf.
+        local_gradients: d self / d parent, one a parent.
+
+    Errors: Python's own where an operation has no value (`ZeroDivisionError`, `ValueError` for the
+    logarithm of a negative number); `TypeError` for an exponent that is not a plain number.
 
     >>> x, w = Value(2.0), Value(-3.0)
     >>> y = (x * w + x).tanh()
@@ -26,18 +33,18 @@ class Value:
     def __init__(self, data, parents=(), local_gradients=()):
         self.data = float(data)
         self.grad = 0.0
-        self._parents = parents
-        self._local_gradients = local_gradients  # d self / d parent, one a parent
+        self.parents = parents
+        self.local_gradients = local_gradients
 
     def __repr__(self):
         return f"Value({self.data:.4g}, grad={self.grad:.4g})"
 
     def __add__(self, other):
-        other = _value(other)
+        other = as_value(other)
         return Value(self.data + other.data, (self, other), (1.0, 1.0))
 
     def __mul__(self, other):
-        other = _value(other)
+        other = as_value(other)
         return Value(self.data * other.data, (self, other), (other.data, self.data))
 
     def __pow__(self, exponent):
@@ -68,28 +75,28 @@ class Value:
         return self * -1.0
 
     def __sub__(self, other):
-        return self + (-_value(other))
+        return self + (-as_value(other))
 
     def __truediv__(self, other):
-        return self * _value(other) ** -1
+        return self * as_value(other) ** -1
 
     def __rsub__(self, other):
-        return _value(other) - self
+        return as_value(other) - self
 
     def __rtruediv__(self, other):
-        return _value(other) / self
+        return as_value(other) / self
 
     __radd__ = __add__
     __rmul__ = __mul__
 
     def backward(self):
-        """Fill `grad` of every value that this one was computed from."""
+        """Fill `grad` of every value that this one was computed from; old contents are dropped."""
         order = topological_order(self)
         for value in order:
             value.grad = 0.0
         self.grad = 1.0
         for value in reversed(order):  # every user of a value comes before the value itself
-            for parent, local in zip(value._parents, value._local_gradients, strict=True):
+            for parent, local in zip(value.parents, value.local_gradients, strict=True):
                 parent.grad += local * value.grad
 
 
@@ -111,9 +118,14 @@ def topological_order(result: Value) -> list[Value]:
         elif id(value) not in seen:
             seen.add(id(value))
             stack.append((value, True))
-            stack.extend((parent, False) for parent in value._parents)
+            stack.extend((parent, False) for parent in value.parents)
     return order
 
 
-def _value(x):
+def as_value(x) -> Value:
+    """A plain number becomes a `Value` without parents; a `Value` stays what it is.
+
+    >>> as_value(2).data
+    2.0
+    """
     return x if isinstance(x, Value) else Value(x)

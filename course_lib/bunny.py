@@ -5,6 +5,7 @@ its weights ship in data/weights/. Time runs from the picture (t = 0) to the Gau
 """
 
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,16 @@ from torch import nn
 WEIGHTS = Path(__file__).resolve().parent.parent / "data" / "weights" / "bunny_flow.npz"
 
 # Ellipses: centre x, centre y, half axes, angle in degrees. First what is there, then the holes.
-_HEAD_AND_EARS = [(0, -0.75, 1.45, 1.15, 0), (-0.75, 1.35, 0.36, 1.25, 10), (0.75, 1.35, 0.36, 1.25, -10)]
-_EYES_AND_MOUTH = [(-0.55, -0.5, 0.2, 0.27, 0), (0.55, -0.5, 0.2, 0.27, 0), (0, -1.1, 0.26, 0.15, 0)]
+_HEAD_AND_EARS = [
+    (0, -0.75, 1.45, 1.15, 0),
+    (-0.75, 1.35, 0.36, 1.25, 10),
+    (0.75, 1.35, 0.36, 1.25, -10),
+]
+_EYES_AND_MOUTH = [
+    (-0.55, -0.5, 0.2, 0.27, 0),
+    (0.55, -0.5, 0.2, 0.27, 0),
+    (0, -1.1, 0.26, 0.15, 0),
+]
 _LOW, _HIGH = (-1.6, -2.0), (1.6, 2.7)  # a box around all of it
 
 
@@ -46,12 +55,12 @@ def sample_bunny(n: int, generator: torch.Generator) -> torch.Tensor:
 
 
 class BunnyField(nn.Module):
-    """A velocity v(t, x) for points x [n, 2]: three hidden layers on sines and cosines of x and t."""
+    """A velocity v(t, x) for points x [n, 2]: three hidden layers on waves in x and t."""
 
     def __init__(self, width: int = 96):
         super().__init__()
         sizes = [17, width, width, width, 2]
-        layers = [nn.Linear(a, b) for a, b in zip(sizes, sizes[1:], strict=False)]
+        layers = [nn.Linear(a, b) for a, b in pairwise(sizes)]
         self.layers = nn.ModuleList(layers)
 
     def forward(self, t, x: torch.Tensor) -> torch.Tensor:

@@ -99,4 +99,4 @@ def check_environment() -> None:
     for line in found:
         print(f"✗ {line}")
     if not found:
-        print("✓ All is well: on to the first picture.")
+        print("✓ All is well.")

@@ -27,8 +27,8 @@ DIVERGING = LinearSegmentedColormap.from_list("course_diverging", [CYCLE[0], "#F
 # Plasma, for viridis is taken by magnitudes; without its yellow end, too pale for a line on white.
 TIME_CMAP = ListedColormap(plt.get_cmap("plasma")(np.linspace(0, 0.88, 256)), "course_time")
 
-# Kind → linestyles, markers, height above the page; the component chooses within the family, so that
-# truth is always solid or long dashes and the model always short ones.
+# Kind → linestyles, markers, zorder. The component of the state chooses within the family, so that
+# truth is always solid or in long dashes and the model always in short ones.
 _KINDS = {
     "data": (["none"], MARKERS, 4),
     "truth": (["-", (0, (5, 1.2)), (0, (5, 1.2, 2, 1.2))], [""], 2),
@@ -119,18 +119,16 @@ def slope_field(func, tlim, ylim, ax=None, density: int = 21):
     Args:
         func: right-hand side, called with a scalar `t` and states `[rows, 1]`.
         tlim, ylim: the window.
-        density: segments in a row; the number of rows follows the shape of the axes.
+        density: segments along the longer side of the axes.
 
     >>> slope_field(lambda t, y: -y, (0, 2), (0, 1)).get_xlabel()
     'time $t$'
     """
     ax = _axes(ax)
-    times = _inside(tlim, density)
-    states = _inside(ylim, max(round(density * _height_to_width(ax)), 3))
-    column = torch.tensor(states, dtype=torch.get_default_dtype())[:, None]
-    slopes = [_evaluate(func, t, column)[:, 0] for t in times]
-    t, y = np.meshgrid(times, states)
-    _unit_arrows(ax, t, y, np.ones_like(t), np.stack(slopes, axis=1), density, headless=True)
+    t, y = _grid(ax, tlim, ylim, density)
+    column = torch.tensor(y[:, :1], dtype=torch.get_default_dtype())
+    slopes = np.hstack([_evaluate(func, time, column) for time in t[0]])
+    _unit_arrows(ax, t, y, np.ones_like(t), slopes, headless=True)
     ax.set(xlim=tlim, ylim=ylim, xlabel="time $t$", ylabel="$y$")
     return ax
 
@@ -141,7 +139,7 @@ def vector_field(func, xlim, ylim, ax=None, density: int = 21, t: float = 0.0, s
     Args:
         func: right-hand side, called with a scalar `t` and states `[n, 2]`.
         xlim, ylim: the window.
-        density: arrows in a row.
+        density: arrows along the longer side of the axes.
         t: the time at which the field is drawn.
         speed: colour the arrows by ‖f‖, with a colour bar.
 
@@ -149,15 +147,14 @@ def vector_field(func, xlim, ylim, ax=None, density: int = 21, t: float = 0.0, s
     '$y_1$'
     """
     ax = _axes(ax)
-    rows = max(round(density * (ylim[1] - ylim[0]) / (xlim[1] - xlim[0])), 3)
-    x, y = np.meshgrid(_inside(xlim, density), _inside(ylim, min(rows, density)))
+    ax.set(xlim=xlim, ylim=ylim, xlabel="$y_1$", ylabel="$y_2$")
+    x, y = _grid(ax, xlim, ylim, density)
     states = np.stack([x.ravel(), y.ravel()], axis=1)
     field = _evaluate(func, t, torch.tensor(states, dtype=torch.get_default_dtype()))
     u, v = field.T.reshape(2, *x.shape)
-    arrows = _unit_arrows(ax, x, y, u, v, density, magnitude=np.hypot(u, v) if speed else None)
+    arrows = _unit_arrows(ax, x, y, u, v, magnitude=np.hypot(u, v) if speed else None)
     if speed:
         ax.figure.colorbar(arrows, ax=ax, label="speed")
-    ax.set(xlim=xlim, ylim=ylim, xlabel="$y_1$", ylabel="$y_2$")
     return ax
 
 
@@ -170,7 +167,7 @@ def phase_portrait(
         func: right-hand side, called with a scalar `t` and states `[n, 2]`.
         xlim, ylim: the window.
         trajectories: solutions, each `[n, 2]`.
-        density: arrows in a row.
+        density: arrows along the longer side of the axes.
         t: the time at which the field is drawn.
         equal: one unit is as long on either axis.
 
@@ -181,10 +178,13 @@ def phase_portrait(
     >>> ax.get_aspect()
     1.0
     """
-    ax = vector_field(func, xlim, ylim, ax, density, t)
+    ax = _axes(ax)
+    if equal:
+        ax.set(xlim=xlim, ylim=ylim)  # the number of rows of arrows follows from the shape
+        _equal_aspect(ax)
+    vector_field(func, xlim, ylim, ax, density, t)
     for y in trajectories:
         phase_path(y, ax)
-    ax.set_aspect("equal" if equal else "auto")
     ax.set(xlim=xlim, ylim=ylim)
     return ax
 
@@ -215,7 +215,7 @@ def phase_path(y, ax=None, kind: str | None = None, label: str | None = None, **
     else:
         ax.plot(*y.T, label=label or kind, **_kind(kind, 0) | line)
         start = COLORS[kind]
-    ax.plot(*y[0], marker="o", linestyle="none", color="white", markeredgecolor=start, zorder=5)
+    ax.plot(*y[0], marker="o", linestyle="none", color="white", mec=start, zorder=5, clip_on=False)
     return ax
 
 
@@ -312,7 +312,7 @@ def work_precision(work: dict, errors: dict, ax=None, xlabel="evaluations of $f$
     return ax
 
 
-def gradient_per_layer(norms: dict, ax=None, ylabel=r"gradient norm $\|\partial L/\partial W_l\|$"):
+def gradient_per_layer(norms: dict, ax=None, ylabel="gradient norm"):
     """Plot one number for each layer, on a logarithmic scale, for several networks.
 
     Args:
@@ -328,7 +328,8 @@ def gradient_per_layer(norms: dict, ax=None, ylabel=r"gradient norm $\|\partial 
         values[values <= 0] = np.nan
         marker = MARKERS[i % len(MARKERS)] if len(values) <= 25 else ""
         ax.plot(np.arange(1, len(values) + 1), values, label=name, marker=marker, **_curve(i))
-    ax.set(yscale="log", xlabel="layer $l$ (1 is next to the input)", ylabel=ylabel)
+    ax.set(xlabel="layer", ylabel=ylabel)
+    _log_scale(ax.yaxis)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     legend(ax)
     return ax
@@ -352,7 +353,9 @@ def loss_curves(losses: dict, ax=None, xlabel="step", ylabel="loss", log: bool =
             y = _array(values)
             x = np.arange(1, len(y) + 1)
         ax.plot(x, y, label=name, **_curve(i))
-    ax.set(yscale="log" if log else "linear", xlabel=xlabel, ylabel=ylabel)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    if log:
+        _log_scale(ax.yaxis)
     legend(ax)
     return ax
 
@@ -403,7 +406,7 @@ def decision_map(
         values = _array(predict(torch.tensor(grid, dtype=torch.get_default_dtype())))
     values = values.reshape(len(grid), -1)
     # Paler than the points, which have the same colours.
-    extent = {"extent": (*xlim, *ylim), "origin": "lower", "aspect": "equal", "alpha": 0.55}
+    extent = {"extent": (*xlim, *ylim), "origin": "lower", "alpha": 0.55}
     if values.shape[1] == 1:
         if values.min() < 0 or values.max() > 1:
             raise ValueError("predict must return probabilities in [0, 1]: apply torch.sigmoid")
@@ -423,6 +426,7 @@ def decision_map(
             style = {"marker": MARKERS[k % len(MARKERS)], "color": CYCLE[k % len(CYCLE)]}
             style |= {"s": 40, "edgecolor": "white", "linewidth": 0.8, "label": f"class {k}"}
             ax.scatter(*points[labels == k].T, **style)
+    _equal_aspect(ax)
     ax.set(xlim=xlim, ylim=ylim, xlabel="$x_1$", ylabel="$x_2$")
     return ax
 
@@ -453,7 +457,7 @@ def stability_region(R, ax=None, xlim=(-5, 3), ylim=(-4, 4), density: int = 401)
             ax.plot([], [], label=name, **style)
     ax.axhline(0, color="0.6", linewidth=0.8, zorder=0)
     ax.axvline(0, color="0.6", linewidth=0.8, zorder=0)
-    ax.set_aspect("equal")
+    _equal_aspect(ax)
     ax.set(xlim=xlim, ylim=ylim, xlabel=r"Re $\lambda h$", ylabel=r"Im $\lambda h$")
     if isinstance(R, dict):
         legend(ax)
@@ -471,8 +475,15 @@ def step_sizes(ts, ax=None, label: str | None = None):
     """
     ax = _axes(ax)
     ts = _array(ts)
-    ax.stairs(np.abs(np.diff(ts)), ts, baseline=None, label=label, linewidth=2.5)
-    ax.set(yscale="log", xlabel="time $t$", ylabel="step size $h$")
+    ax.stairs(
+        np.abs(np.diff(ts)),
+        ts,
+        baseline=None,
+        label=label,
+        linewidth=plt.rcParams["lines.linewidth"],
+    )
+    ax.set(xlabel="time $t$", ylabel="step size $h$")
+    _log_scale(ax.yaxis)
     return ax
 
 
@@ -522,9 +533,25 @@ def _inside(limits, n: int) -> np.ndarray:
     return low + (np.arange(n) + 0.5) * (high - low) / n
 
 
-def _height_to_width(ax) -> float:
+def _grid(ax, xlim, ylim, density: int):
+    """Points equally far apart on the page in both directions, `density` along the longer side."""
+    ax.apply_aspect()
     box = ax.get_window_extent()
-    return box.height / box.width
+    columns, rows = (
+        max(round(density * side / max(box.width, box.height)), 3)
+        for side in (box.width, box.height)
+    )
+    return np.meshgrid(_inside(xlim, columns), _inside(ylim, rows))
+
+
+def _equal_aspect(ax) -> None:
+    ax.set_aspect("equal")
+    fig = ax.get_figure(root=True)
+    grids = {other.get_gridspec() for other in fig.axes if other.get_subplotspec()}
+    # The constrained layout clips the labels of axes of fixed shape; the compressed one, for a
+    # single grid, does not.
+    if fig.get_layout_engine() is not None and len(grids) == 1:
+        fig.set_layout_engine("compressed")
 
 
 def _evaluate(func, t, states: torch.Tensor) -> np.ndarray:
@@ -539,12 +566,12 @@ def _evaluate(func, t, states: torch.Tensor) -> np.ndarray:
     return np.broadcast_to(values, states.shape).astype(float)
 
 
-def _unit_arrows(ax, x, y, u, v, density, headless=False, magnitude=None):
+def _unit_arrows(ax, x, y, u, v, headless=False, magnitude=None):
     """Arrows of one length on the page whose direction is (u, v) in the data's own units."""
     size = np.hypot(u, v)
     with np.errstate(divide="ignore", invalid="ignore"):
         u, v = np.ma.masked_invalid(u / size), np.ma.masked_invalid(v / size)
-    style = {"angles": "xy", "pivot": "mid", "scale_units": "width", "scale": 1.35 * density}
+    style = {"angles": "xy", "pivot": "mid", "scale_units": "width", "scale": 1.35 * x.shape[1]}
     style |= {"width": 0.0032, "zorder": 1}
     if headless:
         style |= {"headwidth": 0, "headlength": 0, "headaxislength": 0}
@@ -571,10 +598,31 @@ def _pale(color: str) -> np.ndarray:
     return 1 - 0.3 * (1 - np.array(plt.matplotlib.colors.to_rgb(color)))
 
 
+def _log_scale(*axes) -> None:
+    """Logarithmic axes; short ones are labelled 1, 2, 5, 10, …, long ones by powers of ten."""
+    for axis in axes:
+
+        def major(value, _, axis=axis):
+            return f"{value:g}" if _is_short(axis) else f"$10^{{{round(np.log10(value))}}}$"
+
+        def minor(value, _, axis=axis):
+            return f"{value:g}" if _is_short(axis) and f"{value:e}"[0] in "25" else ""
+
+        axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+        axis.set_major_formatter(major)
+        axis.set_minor_formatter(minor)
+
+
+def _is_short(axis) -> bool:
+    low, high = axis.get_view_interval()
+    return high < 100 * low
+
+
 def _log_curves(ax, curves: dict, xlabel: str, ylabel: str) -> None:
     for i, (name, (x, y)) in enumerate(curves.items()):
         ax.plot(x, y, label=name, marker=MARKERS[i % len(MARKERS)], **_curve(i))
-    ax.set(xscale="log", yscale="log", xlabel=xlabel, ylabel=ylabel)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    _log_scale(ax.xaxis, ax.yaxis)
     legend(ax)
 
 

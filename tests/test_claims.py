@@ -8,7 +8,6 @@ import nbformat
 import numpy as np
 import pytest
 import torch
-from IPython.core.interactiveshell import InteractiveShell
 
 from course_lib.claims import MIME, ClaimError, claim, collect, main, number_text, to_markdown
 from course_lib.claims.ledger import ROOT
@@ -61,6 +60,20 @@ def test_rows_are_aligned(capsys):
     first, second = capsys.readouterr().out.splitlines()
     for word in ("measured", "required", "("):
         assert first.index(word) == second.index(word)
+
+
+def test_a_long_claim_leaves_the_columns_where_they_are(capsys):
+    claim("short", 1, equals=1)
+    claim("a claim that needs many more words than its column has room for", 1, equals=1)
+    short, long, numbers = capsys.readouterr().out.splitlines()
+    assert long.startswith("✓ a claim that") and long.endswith("room for")
+    assert numbers.index("measured") == short.index("measured")
+
+
+def test_a_long_source_goes_under_the_numbers(capsys):
+    claim("short", 1, equals=1, source="Hairer, Nørsett & Wanner 1993, II.1", published="one")
+    numbers, origin = capsys.readouterr().out.splitlines()
+    assert origin.index("published one (Hairer") == numbers.index("measured")
 
 
 @pytest.mark.parametrize(
@@ -190,13 +203,12 @@ def test_failed_row_is_strict_json_with_negative_margin(shown):
 
 
 def written_notebook(root: Path, name: str, title: str, source: str) -> Path:
-    """A notebook executed by IPython itself, in place of a kernel."""
-    shell = InteractiveShell()
+    """A notebook with the outputs that a kernel would store."""
+    bundles = []
     with pytest.MonkeyPatch.context() as patch:
-        bundles = []
-        patch.setattr("IPython.get_ipython", lambda: shell)
+        patch.setattr("IPython.get_ipython", lambda: object())
         patch.setattr("IPython.display.display", lambda data, raw: bundles.append(data))
-        shell.run_cell(source)
+        exec(source, {})
     outputs = [nbformat.v4.new_output("display_data", data=bundle) for bundle in bundles]
     cells = [
         nbformat.v4.new_markdown_cell(f"# {title}\n\ntext"),

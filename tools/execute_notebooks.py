@@ -66,7 +66,9 @@ def find(names: list[str], folder: Path = NOTEBOOKS) -> list[Path]:
         return sorted(folder.glob("*.ipynb"))
     paths = []
     for name in names:
-        matches = [Path(name)] if name.endswith(".ipynb") else sorted(folder.glob(f"{name}_*.ipynb"))
+        matches = (
+            [Path(name)] if name.endswith(".ipynb") else sorted(folder.glob(f"{name}_*.ipynb"))
+        )
         matches = [path if path.exists() else folder / path.name for path in matches]
         if len(matches) != 1 or not matches[0].exists():
             there = ", ".join(path.name for path in sorted(folder.glob("*.ipynb"))) or "none"
@@ -75,11 +77,11 @@ def find(names: list[str], folder: Path = NOTEBOOKS) -> list[Path]:
     return paths
 
 
-def kernel_environment(seed: int | None) -> dict[str, str]:
-    """The environment that a notebook is executed in: nothing of the user's own taste."""
+def kernel_environment(seed: int | None, ipython: str) -> dict[str, str]:
+    """The environment a notebook is executed in: nothing of the user's own, `ipython` is empty."""
     env = {k: v for k, v in os.environ.items() if not k.startswith(("COURSE_", "MPLBACKEND"))}
     env["COURSE_EXECUTING"] = "1"
-    env["IPYTHONDIR"] = tempfile.gettempdir() + f"/course-ipython-{os.getpid()}"
+    env["IPYTHONDIR"] = ipython
     if seed is not None:
         env["COURSE_SEED"] = str(seed)
     return env
@@ -112,13 +114,14 @@ def execute(notebook, cwd: Path, *, timeout: int = 300, seed: int | None = None,
         if cell.cell_type == "code" and cell.source.strip()
     ]
     notebook.cells.append(probe)
-    try:
-        with client.setup_kernel(env=kernel_environment(seed)):
-            for count, (index, cell) in enumerate(code, start=1):
-                client.execute_cell(cell, index, execution_count=count)
-            client.execute_cell(probe, len(notebook.cells) - 1)
-    finally:
-        notebook.cells.pop()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as ipython:
+        try:
+            with client.setup_kernel(env=kernel_environment(seed, ipython)):
+                for count, (index, cell) in enumerate(code, start=1):
+                    client.execute_cell(cell, index, execution_count=count)
+                client.execute_cell(probe, len(notebook.cells) - 1)
+        finally:
+            notebook.cells.pop()
     cpu, peak = map(float, probe.outputs[0].text.split())
     return cpu, peak
 
@@ -130,7 +133,6 @@ def normalise(notebook, name: str) -> None:
             del notebook.metadata[key]
     notebook.metadata.update(copy.deepcopy(METADATA))
     notebook.nbformat, notebook.nbformat_minor = 4, 5
-    _give_ids(notebook, name)
     models: dict[str, str] = {}
     for index, cell in enumerate(notebook.cells):
         if cell.cell_type != "code":
@@ -148,28 +150,16 @@ def normalise(notebook, name: str) -> None:
             cell.outputs = [nbformat.from_dict(_regular(o, models)) for o in cell.outputs]
 
 
-def _give_ids(notebook, name: str) -> None:
-    """A missing or doubled cell id is derived from the cell's text; ids that are there stay."""
-    seen: set[str] = set()
-    for cell in notebook.cells:
-        new, again = cell.get("id"), 0
-        while not new or new in seen:
-            text = f"{name}/{cell.cell_type}/{cell.source}/{again}"
-            new, again = hashlib.sha1(text.encode()).hexdigest()[:8], again + 1
-        cell["id"] = new
-        seen.add(new)
-
-
 def _merge_streams(outputs: list) -> list:
     """One output for consecutive pieces of the same stream: where it is cut depends on timing."""
     merged: list = []
     for output in outputs:
-        last = merged[-1] if merged else None
-        if last is not None and last.output_type == output.output_type == "stream":
-            if last.name == output.name:
-                last.text += output.text
-                continue
-        merged.append(output)
+        last = merged[-1] if merged else output
+        same = last is not output and last.output_type == output.output_type == "stream"
+        if same and last.name == output.name:
+            last.text += output.text
+        else:
+            merged.append(output)
     return merged
 
 
@@ -193,9 +183,23 @@ def _regular(value, models: dict[str, str]):
 def read(path: Path):
     """The notebook at `path`; a file that is no notebook ends the program with a clear message."""
     try:
-        return nbformat.read(path, as_version=4)
-    except (OSError, nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
-        raise SystemExit(f"{path.name}: cannot be read as a notebook: {error}") from None
+        data = json.loads(path.read_text(encoding="utf-8"))
+        _give_ids(data["cells"], path.stem)
+        return nbformat.reads(json.dumps(data), as_version=4)
+    except (OSError, ValueError, KeyError, TypeError, nbformat.ValidationError) as error:
+        raise SystemExit(f"{path.name}: cannot be read as a notebook: {error!r}") from None
+
+
+def _give_ids(cells: list[dict], name: str) -> None:
+    """A missing or doubled cell id is derived from the cell's text; nbformat would draw lots."""
+    seen: set[str] = set()
+    for cell in cells:
+        new, again = cell.get("id"), 0
+        while not new or new in seen:
+            text = f"{name}/{cell['cell_type']}/{''.join(cell['source'])}/{again}"
+            new, again = hashlib.sha1(text.encode()).hexdigest()[:8], again + 1
+        cell["id"] = new
+        seen.add(new)
 
 
 def text_of(notebook) -> str:
@@ -212,12 +216,14 @@ def differences(old, new) -> list[str]:
     for index, (a, b) in enumerate(zip(old.cells, new.cells, strict=True)):
         keys = [key for key in sorted({*a, *b}) if a.get(key) != b.get(key)]
         if keys:
-            lines.append(f"cell {index} differs in {', '.join(keys)}: {b.source[:60]!r}")
+            lines.append(f"cell {index} differs in {', '.join(keys)}: {b.source[:30]!r}")
     return lines or ["metadata or layout of the file differs"]
 
 
 def explain(error: Exception, notebook) -> str:
     """Which cell failed and why, without the frames of the libraries in between."""
+    if isinstance(error, CellTimeoutError):
+        return str(error)
     for index, cell in enumerate(notebook.cells):
         for output in cell.get("outputs", []):
             if output.output_type == "error":
@@ -266,25 +272,18 @@ def run_seed(path: Path, seed: int, *, timeout: int) -> bool:
     outputs = [o for cell in notebook.cells for o in cell.get("outputs", [])]
     for output in outputs:
         if CLAIM in output.get("data", {}):
-            print(f"{path.name[:2]} seed {seed}  {margin(output['data'][CLAIM])}", flush=True)
+            print(f"{path.name[:2]} seed {seed}  {claim_line(output['data'][CLAIM])}", flush=True)
     errors = [output for output in outputs if output.output_type == "error"]
     for output in errors:
         print(f"{path.name[:2]} seed {seed}  FAILED {output.ename}: {output.evalue}", flush=True)
     return not errors
 
 
-def margin(row: dict) -> str:
-    """One claim as a line: its value, its bounds, and how far the value is from the nearest one."""
-    value, between = row.get("value"), row.get("between")
-    low, high = between if between else (row.get("above"), row.get("below"))
-    distances = [
-        abs(value - bound)
-        for bound in (low, high)
-        if isinstance(value, int | float) and isinstance(bound, int | float)
-    ]
-    room = f"margin {min(distances):.3g}" if distances else "exact"
-    bounds = {k: row[k] for k in ("between", "above", "below", "equals") if row.get(k) is not None}
-    return f"{row.get('text', '?')}: {value!r} of {json.dumps(bounds)}  {room}"
+def claim_line(row: dict) -> str:
+    """One claim as a line: the number, what is required, and how much room is left."""
+    mark = "✓" if row["passed"] else "✗"
+    room = "" if row["margin"] is None else f"   margin {100 * row['margin']:.0f} %"
+    return f"{mark} {row['claim']}: {row['measured_text']}, required {row['required']}{room}"
 
 
 def seeds(text: str) -> list[int]:
@@ -306,9 +305,7 @@ def main() -> int:
     paths = find(options.notebooks)
     if options.seed:
         good = [
-            run_seed(path, seed, timeout=options.timeout)
-            for path in paths
-            for seed in options.seed
+            run_seed(path, seed, timeout=options.timeout) for path in paths for seed in options.seed
         ]
     else:
         good = [run_in_place(p, check=options.check, timeout=options.timeout) for p in paths]

@@ -1,4 +1,4 @@
-"""Write the generated parts of README.md, and the Binder line of every notebook.
+"""Write the generated parts of README.md, its picture, and the Binder line of every notebook.
 
     python tools/readme.py            write
     python tools/readme.py --check    change nothing; exit 1 if something is out of date
@@ -7,6 +7,7 @@ The one place that knows the public address is `[project.urls]` in pyproject.tom
 """
 
 import argparse
+import base64
 import re
 import sys
 import tomllib
@@ -18,8 +19,8 @@ from course_lib import claims
 from course_lib.course_map import NOTEBOOKS_DIR, lessons
 
 ROOT = Path(__file__).resolve().parent.parent
+PICTURE = ROOT / "data" / "figures" / "bunny_flow.png"
 UNSET = "Binder: the repository's public address is not set yet."
-HEADLINE_CLAIMS = 12
 
 
 def binder_line(notebook: str = "00_start_here.ipynb") -> str:
@@ -30,7 +31,7 @@ def binder_line(notebook: str = "00_start_here.ipynb") -> str:
         return UNSET
     match = re.fullmatch(r"https://github\.com/([\w.-]+/[\w.-]+?)/?", address)
     if match is None:
-        raise SystemExit(f"pyproject.toml: Repository must be https://github.com/OWNER/NAME, got {address}")
+        raise SystemExit(f"Repository must be https://github.com/OWNER/NAME, got {address}")
     launch = f"https://mybinder.org/v2/gh/{match[1]}/HEAD?urlpath=lab/tree/notebooks/{notebook}"
     return f"[![Open in Binder](https://mybinder.org/badge_logo.svg)]({launch})"
 
@@ -43,7 +44,8 @@ def course_table() -> str:
         if lesson.part != part:
             part = lesson.part
             rows.append(f"| **{part.split()[0]}** | **{' '.join(part.split()[1:])}** | | |")
-        title = f"[{lesson.title}](notebooks/{lesson.file})" if lesson.written else f"{lesson.title} *(coming)*"
+        link = f"[{lesson.title}](notebooks/{lesson.file})"
+        title = link if lesson.written else f"{lesson.title} *(coming)*"
         needs = ", ".join(lesson.prerequisites) or "–"
         rows.append(f"| {lesson.number} | {title} | {lesson.minutes} | {needs} |")
     return "\n".join(rows)
@@ -73,10 +75,20 @@ def fill(text: str) -> str:
     for name, make in PARTS.items():
         pattern = rf"(<!-- begin {name} -->\n).*?(\n<!-- end {name} -->)"
         if len(re.findall(pattern, text, flags=re.S)) != 1:
-            raise SystemExit(f"README.md needs the markers `<!-- begin {name} -->`, `<!-- end {name} -->` once")
+            raise SystemExit(
+                f"README.md needs `<!-- begin {name} -->` and `<!-- end {name} -->` once"
+            )
         content = make()
         text = re.sub(pattern, lambda m, c=content: m[1] + c + m[2], text, flags=re.S)
     return text
+
+
+def picture() -> bytes:
+    """The PNG of Figure 0.1, as it is stored in notebook 00."""
+    notebook = nbformat.read(NOTEBOOKS_DIR / "00_start_here.ipynb", as_version=4)
+    outputs = (o for cell in notebook.cells for o in cell.get("outputs", []))
+    images = (o["data"]["image/png"] for o in outputs if "image/png" in o.get("data", {}))
+    return base64.b64decode(next(images))
 
 
 def with_badge(notebook: nbformat.NotebookNode, file: str) -> nbformat.NotebookNode:
@@ -92,17 +104,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="change nothing, say what is stale")
     check = parser.parse_args().check
-    fresh = {ROOT / "README.md": fill((ROOT / "README.md").read_text(encoding="utf-8"))}
+    readme = ROOT / "README.md"
+    fresh = {readme: fill(readme.read_text(encoding="utf-8")).encode(), PICTURE: picture()}
     for path in sorted(NOTEBOOKS_DIR.glob("*.ipynb")):
-        notebook = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
-        text = nbformat.writes(with_badge(notebook, path.name))
-        fresh[path] = text if text.endswith("\n") else text + "\n"
-    stale = [p for p, text in fresh.items() if p.read_text(encoding="utf-8") != text]
+        notebook = nbformat.read(path, as_version=4)
+        fresh[path] = (nbformat.writes(with_badge(notebook, path.name)).rstrip() + "\n").encode()
+    stale = [p for p, content in fresh.items() if not p.exists() or p.read_bytes() != content]
     for path in stale:
         if check:
             print(f"{path.relative_to(ROOT)} is out of date: run `make docs`")
         else:
-            path.write_text(fresh[path], encoding="utf-8", newline="\n")
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(fresh[path])
             print(f"wrote {path.relative_to(ROOT)}")
     return int(check and bool(stale))
 

@@ -12,6 +12,9 @@ from course_lib.claims.ledger import MIME, collect, main, to_markdown
 
 __all__ = ["MIME", "ClaimError", "claim", "collect", "main", "number_text", "to_markdown"]
 
+COLUMN = 44  # the width of the claim's own words
+WIDTH = 120  # what a notebook's output shows in one line
+
 
 class ClaimError(AssertionError):
     """A measured number is not as the claim requires; the message says both."""
@@ -145,8 +148,13 @@ def _show(row: dict) -> None:
     mark, origin = "✓" if row["passed"] else "✗", row["source"]
     if row["published"]:
         origin = f"published {row['published']}" + (f" ({origin})" if origin else "")
-    columns = f"{mark} {row['claim']:<44} measured {row['measured_text']:<9}"
-    text = f"{columns} required {row['required']:<13} {origin}".rstrip()
+    # What is too long has a line of its own, so that the numbers stay in their columns.
+    title = f"{row['claim']:<{COLUMN}}"
+    title += "\n" + " " * (COLUMN + 2) if len(title) > COLUMN else ""
+    numbers = f"measured {row['measured_text']:<9} required {row['required']:<13}"
+    row_length = COLUMN + len(numbers) + len(origin) + 4
+    gap = " " if row_length <= WIDTH else "\n" + " " * (COLUMN + 3)
+    text = f"{mark} {title} {numbers}{gap}{origin}".rstrip()
     if get_ipython() is None:
         print(text)
     else:

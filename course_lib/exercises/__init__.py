@@ -89,7 +89,7 @@ def grade(id: str, answer: Any = ...) -> Result:
     try:
         exercise = find_exercise(id)
     except UnknownExercise as problem:
-        return Result("error", str(problem), "unknown exercise", id if isinstance(id, str) else "")
+        return Result("error", str(problem), "unknown exercise")
     return grade_exercise(exercise, answer)
 
 
@@ -108,9 +108,13 @@ def check(id: str, answer: Any = ...) -> None:
             "The check itself failed, which is a defect of the course, not of your answer:"
             f" {type(problem).__name__}: {problem}",
             "defect",
-            id,
+            id=id,
         )
     display.show_bundle(display.result_text(result), html=display.result_html(result))
+    if result.outcome == "correct":
+        from course_lib.progress import record
+
+        record(id)
 
 
 def hint(id: str) -> None:
@@ -142,5 +146,5 @@ def solution(id: str) -> None:
         body = f"**{exercise.solution}** {text}\n\n{exercise.explanation}"
     else:
         body = f"**{exercise.solution:.4g}**\n\n{exercise.explanation}"
-    text = f"{body}\n\n{exercise.means}"
+    text = f"{body}\n\n{exercise.meaning}"
     display.show_bundle(text, markdown=f"**Solution {id}**\n\n{text}")

@@ -1,163 +1,25 @@
-"""Diagnoses that fit any function exercise: what went wrong, in the learner's terms.
+"""Diagnoses of values that fit any function exercise, in the learner's terms.
 
-An exercise's own misconceptions come first; these speak when none of them fits. Each returns
-`(name, message)` or None.
+An exercise's own misconceptions come first; these speak when none of them fits. Each gives
+`(name, message)`, or None if it does not apply.
 """
 
-import ast
-import dis
-import functools
-import inspect
-import linecache
-import sysconfig
-import textwrap
-import traceback
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from course_lib.exercises.exercise import Exercise
 from course_lib.exercises.sandbox import Trial
-from course_lib.exercises.values import as_array, shape_text, show
-
-LIBRARY = (str(Path(__file__).parents[1]), *sysconfig.get_paths().values(), "<frozen")
-
-# (exception's class, part of its message, what it means); the first that fits is used.
-PLAIN_WORDS = [
-    (RecursionError, "", "the function calls itself without end."),
-    (ZeroDivisionError, "", "something is divided by zero."),
-    (NameError, "", "a name is used that has no value: a typing slip, or a cell not run yet?"),
-    (IndexError, "", "an index lies outside of the list or array."),
-    (KeyError, "", "a dictionary has no entry of that name."),
-    (ModuleNotFoundError, "", "that package is not installed; the exercise needs no other."),
-    (SystemExit, "", "the code asks Python to stop; leave `exit` out."),
-    (AssertionError, "", "one of your own assertions does not hold for this input."),
-    (AttributeError, "'float' object", "an input is a plain number here, not a tensor."),
-    (TypeError, "'function'", "a function is used as if it were a number: is it called?"),
-    (TypeError, "'float' object is not callable", "a number is called as if it were a function."),
-    (TypeError, "positional argument", "a function is called with too many or too few inputs."),
-    (TypeError, "'NoneType'", "a value is None: does one of your functions lack its `return`?"),
-    (RuntimeError, "dtype", "numbers of different precision meet; make yours with dtype=y.dtype."),
-    (RuntimeError, "scalar type", "numbers of different precision meet; use dtype=y.dtype."),
-    (RuntimeError, "requires grad", "a tensor with a gradient attached needs .detach() first."),
-    (RuntimeError, "shapes cannot be multiplied", "the two matrices' shapes do not fit."),
-    (RuntimeError, "must match", "two tensors' shapes do not fit together."),
-    (ValueError, "broadcast", "two arrays' shapes do not fit together."),
-]
+from course_lib.exercises.values import a_kind, as_array, shape_text, show
 
 
-def underlying(answer: Any) -> Any:
-    """The Python function behind a partial, method, decorated function or callable object."""
-    while isinstance(answer, functools.partial):
-        answer = answer.func
-    if not inspect.isroutine(answer) and not inspect.isclass(answer):
-        is_module = isinstance(answer, torch.nn.Module)
-        answer = answer.forward if is_module else type(answer).__call__
-    return getattr(inspect.unwrap(answer), "__func__", inspect.unwrap(answer))
-
-
-def is_stub(answer: Any) -> bool:
-    """Whether a function does nothing: its body is `...`, `pass` or a docstring.
-
-    >>> is_stub(lambda y: ...), is_stub(lambda y: y[..., 0])
-    (True, False)
-    """
-    code = getattr(underlying(answer), "__code__", None)
-    if code is None:
-        return False
-    steps = [step for step in dis.get_instructions(code) if step.opname not in ("RESUME", "NOP")]
-    idle = all(step.opname in ("LOAD_CONST", "RETURN_CONST", "RETURN_VALUE") for step in steps)
-    return idle and all(step.argval in (None, ...) for step in steps)
-
-
-def has_gap(answer: Any) -> bool:
-    """Whether a `...` still stands where code should be (`x[..., 0]` is not meant)."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(underlying(answer))))
-    except (OSError, TypeError, SyntaxError):
-        return False
-    return any(
-        isinstance(node, (ast.Expr, ast.Assign, ast.Return))
-        and isinstance(node.value, ast.Constant)
-        and node.value.value is ...
-        for node in ast.walk(tree)
-    )
-
-
-def not_a_function(exercise: Exercise, answer: Any) -> tuple[str, str] | None:
-    """Something else was handed in: a string, a number, a module, a class."""
-    name = exercise.solution.__name__
-    if inspect.isclass(answer) and not inspect.isclass(exercise.solution):
-        return "not a function", (
-            f"You handed in the class `{answer.__name__}` itself. Make an object of it first, "
-            f"`{answer.__name__}(…)`, or hand in a function."
-        )
-    if callable(answer):
-        return None
-    kind = "module" if inspect.ismodule(answer) else type(answer).__name__
-    extra = ""
-    if isinstance(answer, str):
-        extra = " Leave the quotation marks out."
-    elif not inspect.ismodule(answer):
-        extra = " If you called it, leave the parentheses out."
-    return "not a function", (
-        f"A function is asked for, and this is a {kind}. Hand in the function itself: "
-        f'`check("{exercise.id}", {name})`.{extra}'
-    )
-
-
-def wrong_signature(exercise: Exercise, answer: Callable, case: tuple) -> tuple[str, str] | None:
-    """The function cannot be called with as many arguments as the exercise gives it."""
-    if exercise.run is not None:
-        return None
-    try:
-        signature = inspect.signature(answer)
-    except (ValueError, TypeError):  # some built-in functions tell nothing about themselves
-        return None
-    try:
-        signature.bind(*case)
-    except TypeError:
-        return "wrong signature", (
-            f"Your function cannot be called with {len(case)} "
-            f"{'argument' if len(case) == 1 else 'arguments'}. Expected: "
-            f"`{exercise.signature}`; yours takes `{signature}`."
-        )
-    return None
-
-
-def argument_order(exercise: Exercise, answer: Callable) -> str:
-    """A remark if the parameters have the expected names in another order, else nothing."""
-    try:
-        mine, wanted = (list(inspect.signature(f).parameters) for f in (answer, exercise.solution))
-    except (ValueError, TypeError):
-        return ""
-    if mine == wanted or sorted(mine) != sorted(wanted):
-        return ""
+def changed_input(name: str, right: bool) -> str:
+    """The function changes an argument in place; its value may be right or not."""
     return (
-        f" Your parameters stand in the order ({', '.join(mine)}); it calls with "
-        f"({', '.join(wanted)})."
+        f"Your function changes its input `{name}` in place: after the call, the caller's own"
+        f" numbers are others. Write `{name} = {name} + …` instead of `{name} += …` or"
+        f" `{name}[…] = …`, or work on a copy."
+        f" The value returned is {'right' if right else 'not right either'}."
     )
-
-
-def explain_error(error: BaseException) -> str:
-    """An exception in the learner's code: the line, its text, and the message in plain words."""
-    where = "Your code"
-    for frame in traceback.extract_tb(error.__traceback__):
-        if not frame.filename.startswith(LIBRARY) or "ipykernel_" in frame.filename:
-            where = f"Line {frame.lineno} of your code"
-            line = (frame.line or linecache.getline(frame.filename, frame.lineno or 0)).strip()
-            if line:
-                where += f", `{line}`,"
-    said = str(error).strip().splitlines()
-    text = f"{where} stops with {type(error).__name__}"
-    text += f": {said[0].rstrip('.')}." if said else "."
-    for kind, part, words in PLAIN_WORDS:
-        if isinstance(error, kind) and part in str(error):
-            return f"{text} In plain words: {words}"
-    return text
 
 
 def wrong_kind(got: Any, expected: Any) -> tuple[str, str] | None:
@@ -167,7 +29,7 @@ def wrong_kind(got: Any, expected: Any) -> tuple[str, str] | None:
     if isinstance(expected, tuple):
         count = len(got) if isinstance(got, (tuple, list)) else None
         if count != len(expected):
-            mine = f"a tuple of {count}" if count is not None else f"a {type(got).__name__}"
+            mine = f"a tuple of {count}" if count is not None else a_kind(got)
             return "wrong kind", f"Expected are {len(expected)} values, a tuple; yours is {mine}."
         pairs = zip(got, expected, strict=True)
         return next((found for g, e in pairs if (found := wrong_kind(g, e))), None)
@@ -178,9 +40,8 @@ def wrong_kind(got: Any, expected: Any) -> tuple[str, str] | None:
     try:
         as_array(got)
     except (TypeError, ValueError) as reason:
-        kind = type(got).__name__
         why = f": {reason}" if isinstance(got, (list, tuple)) else ""
-        return "wrong kind", f"A number or an array is expected; yours returns a {kind}{why}."
+        return "wrong kind", f"A number or an array is expected; yours is {a_kind(got)}{why}."
     return None
 
 

@@ -15,7 +15,7 @@ STYLES = {
     "correct": ("✓", "correct", "#009E73"),
     "misconception": ("✗", "not quite", "#D55E00"),
     "wrong": ("✗", "not yet right", "#D55E00"),
-    "error": ("!", "could not be checked", "#B5609A"),
+    "error": ("!", "could not be run", "#B5609A"),
     "not attempted": ("○", "not attempted", "#808080"),
     "hint": ("?", "", "#3A87C8"),
 }
@@ -29,18 +29,22 @@ def result_text(result: Result) -> str:
     ✓ 04.2 A step: correct
       So it is.
     """
-    symbol, heading, _ = STYLES[result.outcome]
-    title = f"{symbol} {result.id} {result.title}".rstrip()
     note = f"\n  {PRINTED}" if result.printed else ""
-    return f"{title}: {heading}\n  {result.message}{note}"
+    return f"{_heading(result)}\n  {result.message}{note}"
 
 
 def result_html(result: Result) -> str:
     """A result as HTML: the heading in bold, the message, an edge in the outcome's colour."""
-    symbol, heading, colour = STYLES[result.outcome]
-    title = f"{symbol} {result.id} {result.title}".rstrip()
     note = f"<br><small>{PRINTED}</small>" if result.printed else ""
-    return box(f"<b>{_inline(title)}: {heading}</b><br>{_inline(result.message)}{note}", colour)
+    content = f"<b>{_inline(_heading(result))}</b><br>{_inline(result.message)}{note}"
+    return box(content, STYLES[result.outcome][2])
+
+
+def _heading(result: Result) -> str:
+    """Symbol, number and title, verdict."""
+    symbol, verdict, _ = STYLES[result.outcome]
+    title = f"{result.id} {result.title}".strip()
+    return f"{symbol} {title}: {verdict}" if title else f"{symbol} {result.name}"
 
 
 def box(content: str, colour: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 KINDS = ("function", "choice", "number")
 OUTCOMES = ("not attempted", "correct", "misconception", "wrong", "error")
-ID_PATTERN = re.compile(r"\d\d\.\d{1,2}")
+ID_PATTERN = re.compile(r"[0-9]{2}\.[0-9]{1,2}")
 
 # A float32 answer after up to about a hundred roundings of 2⁻²⁴ is still right: 100 · 6e-8 ≈ 1e-5.
 FUNCTION_RTOL = 1e-5
@@ -102,6 +102,13 @@ class Exercise:
         """How the function asked for is called, `"euler_step(func, t, y, h)"`."""
         return f"{self.solution.__name__}{inspect.signature(self.solution)}"
 
+    @property
+    def meaning(self) -> str:
+        """`means` as a sentence: with a capital, unless it begins with a symbol."""
+        first = self.means.split()[0]
+        starts_with_word = len(first) > 1 and first.isalpha()
+        return self.means[0].upper() + self.means[1:] if starts_with_word else self.means
+
 
 @dataclass(frozen=True)
 class Result:
@@ -111,16 +118,19 @@ class Result:
         outcome: one of `OUTCOMES`.
         message: what the learner reads.
         name: the misconception's name, or that of the engine's own diagnosis ("wrong shape").
-        id, title: the exercise's.
+        got, expected: the values compared, as the message shows them, if it does.
         printed: whether the answer printed something (it is not shown).
+        id, title: the exercise's.
     """
 
     outcome: str
     message: str
     name: str = ""
+    got: str = ""
+    expected: str = ""
+    printed: bool = False
     id: str = ""
     title: str = ""
-    printed: bool = False
 
 
 def _complaints(exercise: Exercise):

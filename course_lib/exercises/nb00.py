@@ -42,7 +42,7 @@ EXERCISES = [
         difficulty=1,
         minutes=3,
         hints=[
-            "At s = 0 the answer must be `start`, at s = 1 it must be `end`. Try both in your head.",
+            "At s = 0 the answer must be `start`, at s = 1 it must be `end`. Try both.",
             "The whole way is the difference `end - start`. How much of it is behind you at s?",
         ],
         solution=on_the_way,

@@ -51,10 +51,10 @@ def contained() -> Iterator[_Sink]:
     sink = _Sink()
     try:
         with (
-            torch.random.fork_rng(),
             warnings.catch_warnings(),
             contextlib.redirect_stdout(sink),
             contextlib.redirect_stderr(sink),
+            torch.random.fork_rng(),
         ):
             torch.set_default_dtype(torch.float64)
             torch.set_grad_enabled(True)
@@ -99,12 +99,11 @@ def attempt(
     return trials, sink.used
 
 
-def fresh(case: tuple) -> tuple:
-    """A deep copy of the arguments; generators, which cannot be copied deeply, are cloned."""
-    return tuple(
-        argument.clone_state() if isinstance(argument, torch.Generator) else copy.deepcopy(argument)
-        for argument in case
-    )
+def fresh(value: Any) -> Any:
+    """A deep copy; random generators, which cannot be copied so, are cloned with their state."""
+    if isinstance(value, (tuple, list)) and type(value) in (tuple, list):
+        return type(value)(fresh(part) for part in value)
+    return value.clone_state() if isinstance(value, torch.Generator) else copy.deepcopy(value)
 
 
 def first_changed(before: tuple, after: tuple) -> int | None:

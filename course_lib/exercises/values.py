@@ -4,6 +4,7 @@ A learner may return a Python float, a list, a numpy array or a torch tensor, in
 float64, with or without a graph attached. All of them become float64 (or complex) arrays here.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -53,8 +54,10 @@ def close(got: Any, expected: Any, rtol: float, atol: float) -> bool:
     >>> close(torch.tensor([1.0, 2.0]), [1.0, 2.0 + 1e-7], rtol=1e-6, atol=0.0)
     True
     """
-    if expected is None or isinstance(expected, str):
-        return type(got) is type(expected) and got == expected
+    if expected is None:
+        return got is None
+    if isinstance(expected, str):
+        return isinstance(got, str) and got.strip().lower() == expected.strip().lower()
     if isinstance(expected, Mapping):
         return (
             isinstance(got, Mapping)
@@ -103,13 +106,23 @@ def show(value: Any, digits: int = 4) -> str:
     try:
         array = as_array(value)
     except (TypeError, ValueError):
-        return "None" if value is None else f"a {type(value).__name__}"
+        return "None" if value is None else a_kind(value)
     if array.ndim == 0:
-        return f"{array.item():.{digits}g}".replace("-", "−")
+        return _show_number(array.item(), digits)
     if array.size > 9:
         first = ", ".join(show(entry, digits) for entry in array.flat[:3])
         return f"an array of shape {shape_text(array.shape)} that starts {first}, …"
     return "[" + ", ".join(show(part, digits) for part in array) + "]"
+
+
+def _show_number(number: float | complex, digits: int) -> str:
+    if isinstance(number, complex):
+        text = f"{number:.{digits}g}"
+    elif number.is_integer() and abs(number) < 1e9:
+        text = f"{number + 0.0:.0f}"  # adding zero makes −0 plain 0
+    else:
+        text = f"{number:.{digits}g}"
+    return re.sub(r"e([+-])0*", r"e\1", text).replace("e+", "e").replace("-", "−")
 
 
 def show_pair(got: Any, expected: Any) -> tuple[str, str]:
@@ -135,6 +148,13 @@ def show_pair(got: Any, expected: Any) -> tuple[str, str]:
         if mine != other:
             break
     return mine, other
+
+
+def a_kind(value: Any) -> str:
+    """What sort of thing a value is: `"a dict"`, `"an int"`, `"a string"`."""
+    name = {"str": "string", "builtin_function_or_method": "function"}
+    name = name.get(type(value).__name__, type(value).__name__)
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
 def shape_text(shape: tuple) -> str:

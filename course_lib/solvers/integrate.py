@@ -1,6 +1,7 @@
 """`odeint` and `odeint_dense`: from a question (func, y0, t) to the solution at the asked times."""
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,7 +14,9 @@ from course_lib.solvers.steps import (
     Step,
     WatchedField,
     adaptive_steps,
+    end_slopes,
     fixed_steps,
+    interpolate,
     time_grid,
 )
 
@@ -103,16 +106,17 @@ def odeint(
     if time_gradient:  # starting dt later from the same y0 is starting here from y0 - f dt
         state = state - _zero(t[0], state) * _slope(field, times[0], state)
     done = 1  # output times reached
+    sign = 1 if times[-1] > times[0] else -1
     try:
         for step in problem.steps(state, times, torch.finfo(t.dtype).eps):
             if step is None:
                 stats.rejected += 1
                 continue
             stats.accepted += 1
-            inside = _reached(times, done, step)
-            if inside:
-                solution.append(step.at(inside))
-                done += len(inside)
+            if (step.t1 - times[done]) * sign >= 0:
+                stop = bisect_right(times, sign * step.t1, done, key=lambda time: sign * time)
+                solution.append(interpolate(field, problem.method, step, times[done:stop]))
+                done = stop
     except SolverError as error:
         problem.complete(error, times, torch.cat(solution))
         raise
@@ -158,14 +162,14 @@ def odeint_dense(
             if step is None:
                 stats.rejected += 1
             else:
-                step.find_end_slopes()
+                end_slopes(problem.field, problem.method, step)
                 steps.append(step)
     except SolverError as error:
         ends = [times[0], *(step.t1 for step in steps)]
         problem.complete(error, ends, torch.stack([problem.y0, *(step.y1 for step in steps)]))
         raise
     stats.accepted, stats.nfe = len(steps), problem.field.nfe
-    return DenseOutput(steps, problem.unpack, stats)
+    return DenseOutput(problem, steps, stats)
 
 
 class DenseOutput:
@@ -181,32 +185,40 @@ class DenseOutput:
     (1.0, torch.Size([2, 2]))
     """
 
-    def __init__(self, steps: list[Step], unpack, stats: Statistics):
-        self._steps, self._unpack, self.stats = steps, unpack, stats
+    def __init__(self, problem: "_Problem", steps: list[Step], stats: Statistics):
+        self._problem, self._steps, self.stats = problem, steps, stats
         self.ts = torch.tensor([steps[0].t0, *(step.t1 for step in steps)], dtype=torch.float64)
-        self.ys = unpack(torch.stack([steps[0].y0, *(step.y1 for step in steps)]))
+        self.ys = problem.unpack(torch.stack([steps[0].y0, *(step.y1 for step in steps)]))
 
     def __call__(self, t):
-        """The state at t: [*y0.shape] for a number, [len(t), *y0.shape] for a 1-D tensor."""
+        """The state at t: [*y0.shape] for a number, [len(t), *y0.shape] for a 1-D tensor.
+
+        Raises:
+            ValueError: a time lies outside the solve, or t has more than one dimension.
+        """
         t = torch.as_tensor(t, dtype=torch.float64, device="cpu").detach()
-        if t.dim() > 1:
+        if t.dim() > 1 or t.numel() == 0:
             raise ValueError(f"t must be a number or a 1-D tensor, got shape {tuple(t.shape)}.")
-        low, high = min(self.ts[0], self.ts[-1]), max(self.ts[0], self.ts[-1])
+        low, high = sorted([self.ts[0].item(), self.ts[-1].item()])
         if not ((t >= low) & (t <= high)).all():
             raise ValueError(
-                f"the solution is known from t = {low:g} to t = {high:g}; got times outside. "
-                "Solve over a longer interval: extrapolation would be a guess."
+                f"the solution is known from t = {low:g} to t = {high:g}, and t has other times: "
+                "solve over a longer interval, extrapolation would be a guess."
             )
-        flat = t.reshape(-1)
+        problem, flat = self._problem, t.reshape(-1)
         sign = 1 if self.ts[-1] > self.ts[0] else -1
         owner = torch.searchsorted(sign * self.ts[1:], sign * flat)
-        order = torch.argsort(owner, stable=True)
-        chunks = [
-            self._steps[i].at(flat[owner == i].tolist()) for i in torch.unique(owner).tolist()
-        ]
-        states = torch.cat(chunks) if chunks else self._steps[0].y0.new_empty(0)
-        states = states[torch.argsort(order)]
-        return self._unpack(states if t.dim() else states[0])
+        states = torch.cat(
+            [
+                interpolate(
+                    problem.field, problem.method, self._steps[i], flat[owner == i].tolist()
+                )
+                for i in torch.unique(owner).tolist()
+            ]
+        )
+        # the states came out step by step; put them in the order in which they were asked for
+        states = states[torch.argsort(torch.argsort(owner, stable=True))]
+        return problem.unpack(states if t.dim() else states[0])
 
 
 class _Problem:
@@ -235,7 +247,11 @@ class _Problem:
         """func on tuples as a function of one vector."""
 
         def on_vector(t, y):
-            parts = errors.call(func, t, self.unpack(y))
+            try:
+                parts = func(t, self.unpack(y))
+            except TypeError as error:
+                errors.explain_call(error, func)
+                raise
             errors.check_parts(parts, self.shapes, float(t))
             return torch.cat([part.reshape(-1) for part in parts])
 
@@ -269,7 +285,7 @@ class _Problem:
             yield step
         # NaN and Inf never leave a state again, so one look at the last one is enough. Only if it
         # fails is the solve repeated, with a look at every call, to name the time.
-        if not torch.isfinite(step.y1).all():
+        if not errors.all_finite(step.y1):
             with torch.no_grad():
                 for _ in fixed_steps(WatchedField(self.field), self.method, y0, grid):
                     pass
@@ -282,15 +298,6 @@ class _Problem:
         error.times = torch.tensor([*kept, last], dtype=torch.float64)
         states = torch.cat([ys[: len(kept)], error.solution.unsqueeze(0)])
         error.solution = self.unpack(states.detach())
-
-
-def _reached(times: list[float], done: int, step: Step) -> list[float]:
-    """The output times after the first `done` that lie in the step, its end included."""
-    stop = done
-    forward = step.t1 > step.t0
-    while stop < len(times) and (times[stop] <= step.t1 if forward else times[stop] >= step.t1):
-        stop += 1
-    return times[done:stop]
 
 
 def _zero(t: torch.Tensor, state: torch.Tensor) -> torch.Tensor:

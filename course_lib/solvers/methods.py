@@ -9,6 +9,7 @@ and the step adds h (b_1 k_1 + ... + b_s k_s). Nothing in this module moves in t
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 __all__ = ["METHODS", "Method", "stability_function"]
 
@@ -19,7 +20,7 @@ class Method:
 
     `order` is that of the global error, `stages` the new evaluations of func in one step (for
     implicit Euler: in one Newton iteration), `error` the weights b - b̂ of the embedded error
-    estimate, `bump` those of the quartic term in the dense output (`steps.Step.at`).
+    estimate, `bump` those of the quartic term of the dense output (`steps.interpolate`).
 
     >>> METHODS["dopri5"].order, METHODS["dopri5"].stages, METHODS["dopri5"].adaptive
     (5, 6, True)
@@ -41,10 +42,35 @@ class Method:
         """Whether the method is given by a table."""
         return bool(self.b)
 
-    @property
+    @cached_property
     def fsal(self) -> bool:
-        """First same as last: the last stage is func at the new state, the next step's first."""
-        return len(self.a) > 1 and self.a[-1] == self.b
+        """First same as last: the last slope of a step serves as the first of the next."""
+        return not self.explicit_rk or (len(self.a) > 1 and self.a[-1] == self.b)
+
+    @cached_property
+    def later_stages(self) -> list[tuple[float, list]]:
+        """(c_i, weights of the slopes before) for the stages after the first."""
+        return [(c, _nonzero(row)) for c, row in zip(self.c[1:], self.a[1:], strict=True)]
+
+    @cached_property
+    def weights(self) -> list[tuple[int, float]]:
+        """b, without its zeros."""
+        return _nonzero(self.b)
+
+    @cached_property
+    def bump_weights(self) -> list[tuple[int, float]]:
+        """`bump`, without its zeros."""
+        return _nonzero(self.bump)
+
+    @cached_property
+    def relative_error(self) -> list[tuple[int, float]]:
+        """`error` over its first weight, without that one: for k_1 + Σ (e_i / e_1) k_i."""
+        return _nonzero((0.0, *(weight / self.error[0] for weight in self.error[1:])))
+
+
+def _nonzero(weights: tuple[float, ...]) -> list[tuple[int, float]]:
+    """The weights that are not zero, each with its place."""
+    return [(i, weight) for i, weight in enumerate(weights) if weight]
 
 
 def _row(text: str) -> tuple[float, ...]:

@@ -10,25 +10,39 @@ from itertools import pairwise
 
 import torch
 
-from course_lib.solvers.errors import SolverError, call, wrong_result
+from course_lib.solvers.errors import SolverError, explain_call, wrong_result
 from course_lib.solvers.methods import Method
 
-__all__ = ["Field", "Step", "adaptive_steps", "fixed_steps", "time_grid"]
+__all__ = [
+    "Field",
+    "Step",
+    "WatchedField",
+    "adaptive_steps",
+    "fixed_steps",
+    "interpolate",
+    "time_grid",
+]
 
 
 class Field:
-    """func(t, y), called with a float time, counted, and its result looked at."""
+    """func(t, y) of a float t: called, counted, and its result looked at."""
 
     def __init__(self, func, y0: torch.Tensor):
         self.func = func
         self.nfe = 0
         self.shape, self.dtype, self.device = y0.shape, y0.dtype, y0.device
-        self.time_dtype = y0.real.dtype if y0.is_complex() else y0.dtype
+        self.time_dtype = y0.real.dtype
+        self.t = self.time = None
 
     def __call__(self, t: float, y: torch.Tensor) -> torch.Tensor:
         self.nfe += 1
-        time = torch.full((), t, dtype=self.time_dtype, device=self.device)
-        k = call(self.func, time, y)
+        if t != self.t:  # two stages often share a time
+            self.t, self.time = t, torch.full((), t, dtype=self.time_dtype, device=self.device)
+        try:
+            k = self.func(self.time, y)
+        except TypeError as error:
+            explain_call(error, self.func)
+            raise
         if (
             not isinstance(k, torch.Tensor)
             or k.shape != self.shape
@@ -55,96 +69,51 @@ class WatchedField(Field):
 
 
 class Step:
-    """An accepted step from (t0, y0) to (t1, y1), which also knows the states in between.
+    """A step from (t0, y0) to (t1, y1), with the slopes that were evaluated on its way."""
 
-    `slopes` are the stages of a Runge-Kutta method; `k0` and `k1` func at the two ends, or None
-    as long as nobody needed them; `force` is what leapfrog hands to its next step.
-    """
+    __slots__ = ("slopes", "t0", "t1", "y0", "y1")
 
-    __slots__ = ("field", "force", "k0", "k1", "method", "slopes", "t0", "t1", "y0", "y1")
-
-    def __init__(self, field, method, t0, t1, y0, y1, k0=None, k1=None, slopes=(), force=None):
-        self.field, self.method = field, method
-        self.t0, self.t1, self.y0, self.y1 = t0, t1, y0, y1
-        self.k0, self.k1, self.slopes, self.force = k0, k1, slopes, force
-
-    def find_end_slopes(self) -> None:
-        """Evaluate func at both ends, where the method itself had no need to."""
-        if self.k0 is None:
-            self.k0 = self.field(self.t0, self.y0)
-        if self.k1 is None:
-            self.k1 = self.field(self.t1, self.y1)
-
-    def at(self, times: list[float]) -> torch.Tensor:
-        """The states [len(times), *y0.shape] at times inside the step, all with one matmul.
-
-        A cubic through both states and both slopes (Hermite), whose error is O(h⁴); Dormand and
-        Prince add a quartic, zero with its slope at both ends, and reach O(h⁵) (HNW I, II.6).
-        """
-        if times[-1] == self.t1:
-            end = self.y1.unsqueeze(0)
-            return torch.cat([self.at(times[:-1]), end]) if len(times) > 1 else end
-        self.find_end_slopes()
-        h = self.t1 - self.t0
-        s = (torch.tensor(times, dtype=torch.float64) - self.t0) / h
-        r = 1 - s
-        weights = [s * s * (3 - 2 * s), h * s * r * r, -h * s * s * r]
-        vectors = [self.y1 - self.y0, self.k0, self.k1]
-        if self.method.bump:
-            weights.append(h * (s * r) ** 2)
-            vectors.append(combine(None, self.slopes, self.method.bump, 1.0))
-        states = torch.addmm(
-            self.y0.reshape(1, -1),
-            torch.stack(weights, dim=1).to(self.y0),
-            torch.stack(vectors).flatten(1),
-        )
-        return states.reshape(len(times), *self.y0.shape)
+    def __init__(self, t0: float, t1: float, y0, y1, slopes: list):
+        self.t0, self.t1, self.y0, self.y1, self.slopes = t0, t1, y0, y1, slopes
 
 
-def combine(y, slopes, weights, h: float) -> torch.Tensor:
-    """y + h (w_1 k_1 + w_2 k_2 + ...) as a chain of additions, the cheapest form in torch."""
-    total = y
-    for k, weight in zip(slopes, weights, strict=False):
-        if weight:
-            if total is None:
-                total = k * (h * weight)
-            elif total is y:
-                total = torch.add(y, k, alpha=h * weight)
-            else:
-                total.add_(k, alpha=h * weight)
+def combine(y: torch.Tensor, slopes: list, weights, h: float) -> torch.Tensor:
+    """y + h (w_i k_i + w_j k_j + ...) as a chain of additions, the cheapest form in torch."""
+    (i, weight), *others = weights
+    total = torch.add(y, slopes[i], alpha=h * weight)
+    for i, weight in others:
+        total.add_(slopes[i], alpha=h * weight)
     return total
 
 
-def runge_kutta(field: Field, method: Method, t0, t1, y0, k0) -> Step:
-    """One step of an explicit Runge-Kutta method; k0 = func(t0, y0) if it is known already."""
+def runge_kutta(field: Field, method: Method, t0: float, t1: float, y0, known) -> Step:
+    """One step of an explicit Runge-Kutta method; `known` is func(t0, y0), or None."""
     h = t1 - t0
-    if k0 is None:
-        k0 = field(t0, y0)
-    slopes = [k0]
-    y = y0
-    for a, c in zip(method.a[1:], method.c[1:], strict=True):
-        y = combine(y0, slopes, a, h)
+    slopes = [field(t0, y0) if known is None else known]
+    for c, weights in method.later_stages:
+        y = combine(y0, slopes, weights, h)
         slopes.append(field(t1 if c == 1 else t0 + c * h, y))
-    if method.fsal:
-        return Step(field, method, t0, t1, y0, y, k0, slopes[-1], slopes)
-    return Step(field, method, t0, t1, y0, combine(y0, slopes, method.b, h), k0, slopes=slopes)
+    y1 = y if method.fsal else combine(y0, slopes, method.weights, h)
+    return Step(t0, t1, y0, y1, slopes)
 
 
-def leapfrog(field: Field, method: Method, t0, t1, y0, force) -> Step:
-    """Kick, drift, kick for q' = v(p), p' = F(q): half a step of p, one of q, half a one of p."""
+def leapfrog(field: Field, method: Method, t0: float, t1: float, y0, known) -> Step:
+    """Kick, drift, kick for q' = v(p), p' = F(q); `known` is func at (q0, any p), or None.
+
+    Half a step of p, a whole one of q, half a step of p: the last slope is the next step's first.
+    """
     h = t1 - t0
-    if force is None:
-        force = field(t0, y0)
     q, p = y0.chunk(2, dim=-1)
-    p = torch.add(p, force.chunk(2, dim=-1)[1], alpha=h / 2)
-    velocity = field(t0 + h / 2, torch.cat([q, p], dim=-1)).chunk(2, dim=-1)[0]
-    q = torch.add(q, velocity, alpha=h)
-    force = field(t1, torch.cat([q, p], dim=-1))
-    p = torch.add(p, force.chunk(2, dim=-1)[1], alpha=h / 2)
-    return Step(field, method, t0, t1, y0, torch.cat([q, p], dim=-1), force=force)
+    first = field(t0, y0) if known is None else known
+    p = torch.add(p, first.chunk(2, dim=-1)[1], alpha=h / 2)
+    middle = field(t0 + h / 2, torch.cat([q, p], dim=-1))
+    q = torch.add(q, middle.chunk(2, dim=-1)[0], alpha=h)
+    last = field(t1, torch.cat([q, p], dim=-1))
+    p = torch.add(p, last.chunk(2, dim=-1)[1], alpha=h / 2)
+    return Step(t0, t1, y0, torch.cat([q, p], dim=-1), [first, last])
 
 
-def implicit_euler(field: Field, method: Method, t0, t1, y0, k0) -> Step:
+def implicit_euler(field: Field, method: Method, t0: float, t1: float, y0, known) -> Step:
     """Solve y1 = y0 + h func(t1, y1) by Newton's method with the Jacobian from autograd.
 
     The gradient does not pass through the iteration: at the solution, one more Newton step whose
@@ -152,42 +121,84 @@ def implicit_euler(field: Field, method: Method, t0, t1, y0, k0) -> Step:
     """
     h = t1 - t0
     size = y0.numel()
-    tolerance = torch.finfo(y0.dtype).eps ** (2 / 3)  # Newton squares it with the step it takes
+    identity = torch.eye(size, dtype=y0.dtype, device=y0.device)
+    tolerance = torch.finfo(y0.dtype).eps ** (2 / 3)  # the error is squared once more after it
     y1 = y0.detach()
     for _ in range(MAX_NEWTON):
-        slope, jacobian = slope_and_jacobian(field, t1, y1)
-        matrix = torch.eye(size, dtype=y0.dtype, device=y0.device) - h * jacobian
+        slope, jacobian = slope_and_jacobian(field, t1, y1, identity)
+        matrix = identity - h * jacobian
         residual = (y1 - y0.detach() - h * slope).reshape(size, 1)
         change, singular = torch.linalg.solve_ex(matrix, residual)
         y1 = y1 - change.reshape(y0.shape)
         error = float(change.abs().max() / (1 + y1.abs().max()))
-        if error <= tolerance and not singular:
-            break
         if singular or not math.isfinite(error):
-            raise newton_error(t0, y0, t1, "the iteration met NaN, Inf or a singular matrix")
+            raise newton_error(t0, y0, t1, "it met NaN, Inf or a singular matrix")
+        if error <= tolerance:
+            break
     else:
-        raise newton_error(t0, y0, t1, f"{MAX_NEWTON} iterations left an error of {error:.1e}")
+        raise newton_error(
+            t0, y0, t1, f"after {MAX_NEWTON} iterations it still moves by {error:.1e}"
+        )
     if torch.is_grad_enabled():
         residual = (y1 - y0 - h * field(t1, y1)).reshape(size, 1)
         y1 = y1 - torch.linalg.solve(matrix, residual).reshape(y0.shape)
-    return Step(field, method, t0, t1, y0, y1, k0, (y1 - y0) / h)
+    return Step(t0, t1, y0, y1, [known, (y1 - y0) / h])
+
+
+def end_slopes(field: Field, method: Method, step: Step) -> tuple[torch.Tensor, torch.Tensor]:
+    """func at both ends of a step; what is evaluated for it, the next step need not evaluate."""
+    if method.name == "leapfrog":  # its own slopes are taken while p is half a step away from q
+        return field(step.t0, step.y0), field(step.t1, step.y1)
+    if step.slopes[0] is None:
+        step.slopes[0] = field(step.t0, step.y0)
+    if not method.fsal and len(step.slopes) == method.stages:
+        step.slopes.append(field(step.t1, step.y1))
+    return step.slopes[0], step.slopes[-1]
+
+
+def interpolate(field: Field, method: Method, step: Step, times: list[float]) -> torch.Tensor:
+    """The states [len(times), *y0.shape] at times inside a step, all with one matmul.
+
+    A cubic through both states and both slopes (Hermite), whose error is O(h⁴); for dopri5 a
+    quartic is added, zero with its slope at both ends, and makes it O(h⁵) (HNW I, II.6).
+    """
+    if times[-1] == step.t1:
+        end = step.y1.unsqueeze(0)
+        if len(times) == 1:
+            return end
+        return torch.cat([interpolate(field, method, step, times[:-1]), end])
+    h = step.t1 - step.t0
+    k0, k1 = end_slopes(field, method, step)
+    s = (torch.tensor(times, dtype=torch.float64) - step.t0) / h
+    r = 1 - s
+    weights = [s * s * (3 - 2 * s), h * s * r * r, -h * s * s * r]
+    vectors = [step.y1 - step.y0, k0, k1]
+    if method.bump_weights:
+        weights.append(h * (s * r) ** 2)
+        vectors.append(combine(torch.zeros_like(k0), step.slopes, method.bump_weights, 1.0))
+    states = torch.addmm(
+        step.y0.reshape(1, -1),
+        torch.stack(weights, dim=1).to(step.y0),
+        torch.stack(vectors).flatten(1),
+    )
+    return states.reshape(len(times), *step.y0.shape)
 
 
 MAX_NEWTON = 25
 
 
-def slope_and_jacobian(field: Field, t: float, y: torch.Tensor):
+def slope_and_jacobian(field: Field, t: float, y: torch.Tensor, identity: torch.Tensor):
     """func(t, y) and its derivative [n, n] with respect to the n entries of y, both detached."""
     with torch.enable_grad():
         y = y.detach().requires_grad_()
         slope = field(t, y)
         if not slope.requires_grad:  # func does not look at y
-            return slope, torch.zeros(y.numel(), y.numel(), dtype=y.dtype, device=y.device)
-        rows = torch.eye(y.numel(), dtype=y.dtype, device=y.device).reshape(-1, *y.shape)
+            return slope, torch.zeros_like(identity)
+        rows = identity.reshape(-1, *y.shape)
         (jacobian,) = torch.autograd.grad(
             slope, y, rows, is_grads_batched=True, allow_unused=True, materialize_grads=True
         )
-    return slope.detach(), jacobian.reshape(y.numel(), y.numel())
+    return slope.detach(), jacobian.reshape(identity.shape)
 
 
 def newton_error(t0: float, y0: torch.Tensor, t1: float, what: str) -> SolverError:
@@ -221,7 +232,8 @@ def fixed_steps(
             ) from None
         yield step
         y0 = step.y1
-        known = step.k1 if step.k1 is not None else step.force
+        asked_for = len(step.slopes) > method.stages
+        known = step.slopes[-1] if method.fsal or asked_for else None
 
 
 def time_grid(
@@ -247,6 +259,7 @@ def adaptive_steps(
 ) -> Iterator[Step | None]:
     """Steps as long as the error estimate allows; yields None for every rejected one."""
     sign = 1.0 if t_end > t0 else -1.0
+    atol = torch.tensor(atol, dtype=field.time_dtype, device=field.device)
     power = -1 / method.order
     k0 = field(t0, y0)
     size = options["first_step"] or initial_step(field, method, t0, t_end, y0, k0, rtol, atol)
@@ -266,29 +279,30 @@ def adaptive_steps(
         if (t1 - t_end) * sign >= 0:
             t1 = t_end
         step = runge_kutta(field, method, t0, t1, y0, k0)
-        error = error_norm(step, rtol, atol)
+        error = error_norm(method, step, rtol, atol)
         if error < 1:
             factor = options["safety"] * error**power if error > 0 else math.inf
             factor = min(factor, options["max_factor"] if may_grow else 1.0)
             size = abs(t1 - t0) * max(factor, options["min_factor"])
             may_grow = True
             yield step
-            t0, y0, k0 = t1, step.y1, step.k1
+            t0, y0, k0 = t1, step.y1, step.slopes[-1]
         else:
             yield None
             shrink = options["safety"] * error**power if math.isfinite(error) else 0.0
             size = abs(t1 - t0) * max(shrink, options["min_factor"])
             may_grow = False
             if size < 10 * math.ulp(t0) or not torch.isfinite(k0).all():
-                raise underflow(step, error)
+                raise underflow(method, step, error)
 
 
-def error_norm(step: Step, rtol: float, atol: float) -> float:
+def error_norm(method: Method, step: Step, rtol: float, atol: torch.Tensor) -> float:
     """Root mean square of the error estimate over atol + rtol max(|y0|, |y1|) (HNW I, II.4.11)."""
     with torch.no_grad():
-        error = combine(None, step.slopes, step.method.error, step.t1 - step.t0)
-        scale = torch.maximum(step.y0.abs(), step.y1.abs()).mul_(rtol).add_(atol)
-        return rms(error / scale)
+        error = combine(step.slopes[0], step.slopes, method.relative_error, 1.0)
+        largest = torch.maximum(step.y0.abs(), step.y1.abs())
+        scaled = rms(error / torch.add(atol, largest, alpha=rtol))
+    return abs((step.t1 - step.t0) * method.error[0]) * scaled
 
 
 def rms(x: torch.Tensor) -> float:
@@ -313,10 +327,10 @@ def initial_step(field, method, t0, t_end, y0, k0, rtol, atol) -> float:
     return min(100 * h0, h1, span)
 
 
-def underflow(step: Step, error: float) -> SolverError:
+def underflow(method: Method, step: Step, error: float) -> SolverError:
     """No step is small enough, because func is not finite or the solution not smooth."""
     h = step.t1 - step.t0
-    for c, k in zip(step.method.c, step.slopes, strict=True):
+    for c, k in zip(method.c, step.slopes, strict=True):
         if not torch.isfinite(k).all():
             t = step.t0 + c * h
             return SolverError(

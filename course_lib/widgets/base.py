@@ -12,6 +12,7 @@ import struct
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import ipywidgets
@@ -20,8 +21,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-DPI = 200  # of the PNG; 8 inches are shown 700 pixels wide, so that a projector's zoom stays sharp
-WIDTH = 700
+DPI = 200  # of the PNG, more than is shown, so that it stays sharp on a projector
+WIDTH = 700  # of 8 inches; a narrower figure is shown as much narrower
 MAX_CONTROLS = 3
 _LABELLED = {"description_width": "initial"}  # a label is as wide as its text, never cut off
 
@@ -63,7 +64,8 @@ class Slider:
         return [self.min, self.max]
 
     def check(self, value) -> None:
-        if not self.min <= value <= self.max:
+        slack = 1e-9 * (abs(self.min) + abs(self.max))  # a logarithmic slider rounds its ends
+        if not self.min - slack <= value <= self.max + slack:
             raise ValueError(f"{self.label!r} goes from {self.min} to {self.max}, got {value!r}")
 
     def text(self, value) -> str:
@@ -169,7 +171,7 @@ class Toggle:
         )
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Explorer:
     """A picture with controls; calling it shows both, `figure` draws one state of it.
 
@@ -230,6 +232,20 @@ class Explorer:
         self.draw(fig, **params)
         return fig
 
+    def picture(self, **params) -> tuple[bytes, str]:
+        """The PNG of one state, and what `draw` says about it."""
+        figure = self._canvas.figure
+        figure.clear()
+        figure.set_layout_engine("constrained")  # an earlier picture may have changed it
+        text = self.draw(figure, **params)
+        self._canvas.draw()
+        return encode_png(np.asarray(self._canvas.buffer_rgba())[..., :3]), text or ""
+
+    @cached_property
+    def _canvas(self) -> FigureCanvasAgg:
+        # Figure, not plt.figure: pyplot would keep it alive, and show it under the cell once more.
+        return FigureCanvasAgg(Figure(figsize=self.figsize, dpi=DPI))
+
     def panel(self) -> "Panel":
         """The controls and the picture with names, for tests."""
         return Panel(self)
@@ -240,18 +256,14 @@ class Panel:
 
     def __init__(self, explorer: Explorer):
         self.explorer = explorer
-        # Figure, not plt.figure: pyplot would keep it alive, and show it under the cell once more.
-        self._figure = Figure(figsize=explorer.figsize, dpi=DPI, layout="constrained")
-        self._canvas = FigureCanvasAgg(self._figure)
         self._held = False
         self.controls = {name: control.widget() for name, control in explorer.controls.items()}
         self.presets = {
             label: self._preset(label, explorer.complete(params))
             for label, params in {**explorer.presets, "Reset": {}}.items()
         }
-        self.image = ipywidgets.Image(
-            format="png", layout=ipywidgets.Layout(width=f"{WIDTH}px", max_width="100%")
-        )
+        width = round(WIDTH * min(explorer.figsize[0], 8) / 8)
+        self.image = ipywidgets.Image(format="png", layout=_wide(width))
         self.image.add_class("course-widget-image")
         self.status = ipywidgets.HTML().add_class("course-widget-status")
         self.message = ipywidgets.HTML().add_class("course-widget-message")
@@ -260,8 +272,8 @@ class Panel:
             control.observe(lambda change: self.update(), names="value")
         self.box = _Box(
             [
-                *_line("Ask the room:", explorer.ask),
-                *_line("Try:", explorer.try_this),
+                *_line("course-widget-ask", "Ask the room:", explorer.ask),
+                *_line("course-widget-try", "Try:", explorer.try_this),
                 *self.controls.values(),
                 ipywidgets.HBox(
                     list(self.presets.values()), layout=ipywidgets.Layout(flex_flow="row wrap")
@@ -295,21 +307,15 @@ class Panel:
             return
         params = self.params
         try:
-            self._figure.clear()
-            text = self.explorer.draw(self._figure, **params)
-            self.image.value = self._png()
+            self.image.value, text = self.explorer.picture(**params)
         except Exception as error:  # a traceback in a callback would be seen by nobody
             reason = html.escape(f"{type(error).__name__}: {error}")
             self.message.value = f"This picture could not be drawn. {reason}"
             return
         self.message.value = ""
         values = [self.explorer.controls[name].text(value) for name, value in params.items()]
-        sentence = f"Shown: {', '.join(values)}. {text or ''}"
+        sentence = f"Shown: {', '.join(values)}. {text}"
         self.status.value = html.escape(sentence.strip())
-
-    def _png(self) -> bytes:
-        self._canvas.draw()
-        return encode_png(np.asarray(self._canvas.buffer_rgba())[..., :3])
 
     def _preset(self, label: str, params: dict) -> ipywidgets.Button:
         values = ", ".join(self.explorer.controls[name].text(v) for name, v in params.items())
@@ -362,15 +368,15 @@ def register(explorer: Explorer) -> Explorer:
     return explorer
 
 
-def _line(opening: str, text: str) -> list[ipywidgets.Widget]:
+def _line(css_class: str, opening: str, text: str) -> list[ipywidgets.Widget]:
     if not text:
         return []
     line = ipywidgets.HTMLMath(f"<b>{opening}</b> {html.escape(text)}", layout=_wide())
-    return [line.add_class("course-widget-ask" if "Ask" in opening else "course-widget-try")]
+    return [line.add_class(css_class)]
 
 
-def _wide() -> ipywidgets.Layout:
-    return ipywidgets.Layout(width=f"{WIDTH}px", max_width="100%")
+def _wide(pixels: int = WIDTH) -> ipywidgets.Layout:
+    return ipywidgets.Layout(width=f"{pixels}px", max_width="100%")
 
 
 def _require_label(label: str) -> None:

@@ -1,0 +1,107 @@
+"""What a learner has done so far: one small file on their own machine, and a map drawn from it.
+
+The file is `.progress.json` in the course's folder: exercise number → date of the first right
+answer. It may be read, edited or deleted at will, is ignored by git, and never leaves the machine.
+Nothing here ever stops a check: what cannot be read counts as empty, what cannot be written is
+said once.
+"""
+
+import datetime
+import json
+import os
+import re
+from pathlib import Path
+
+from course_lib.course_map import draw_map, lessons
+
+ROOT = Path(__file__).resolve().parent.parent
+_said = set()
+
+
+def progress_file() -> Path:
+    """Where progress is kept: `COURSE_PROGRESS` in the environment, or the course's folder."""
+    return Path(os.environ.get("COURSE_PROGRESS") or ROOT / ".progress.json")
+
+
+def read_progress() -> dict[str, str]:
+    """Exercise number → date of the first right answer; empty if there is no readable file."""
+    path = progress_file()
+    if os.environ.get("COURSE_EXECUTING") and "COURSE_PROGRESS" not in os.environ:
+        return {}  # a stored notebook must not depend on who executed it
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        done = {id: str(entries[id]) for id in entries if re.fullmatch(r"\d\d\.\d{1,2}", id)}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError):
+        _say_once(f"Your progress in {path} cannot be read and counts as empty.")
+        return {}
+    return done
+
+
+def record(id: str) -> None:
+    """Remember that exercise `id` has been answered rightly; keeps the date of the first time.
+
+    A corrupt file is set aside under the name `….corrupt` rather than overwritten.
+    """
+    if os.environ.get("COURSE_EXECUTING"):
+        return  # notebooks executed for the repository, and tests, are nobody's progress
+    path = progress_file()
+    done = read_progress()
+    if id in done:
+        return
+    done[id] = datetime.date.today().isoformat()
+    text = json.dumps(dict(sorted(done.items())), indent=1) + "\n"
+    try:
+        if path.exists() and not _is_readable(path):
+            path.replace(path.with_name(path.name + ".corrupt"))
+        fresh = path.with_name(path.name + ".new")
+        fresh.write_text(text, encoding="utf-8")
+        fresh.replace(path)  # at once or not at all: two notebooks may be open
+    except OSError as problem:
+        _say_once(f"Your progress cannot be saved ({problem}); checks work all the same.")
+
+
+def progress(ax=None) -> None:
+    """Draw the course map with what is done in each notebook, and say where to go on.
+
+    >>> progress()  # doctest: +ELLIPSIS
+    ... exercises done. ...
+    """
+    import matplotlib.pyplot as plt
+
+    from course_lib.exercises import exercises_of, notebooks_with_exercises
+
+    done = read_progress()
+    shares, total, next_one = {}, 0, None
+    for number in notebooks_with_exercises():
+        exercises = exercises_of(number)
+        solved = [exercise.id for exercise in exercises if exercise.id in done]
+        shares[number] = (len(solved), len(exercises))
+        total += len(exercises)
+        for exercise in exercises:
+            if next_one is None and exercise.id not in done:
+                next_one = exercise
+    count = sum(solved for solved, _ in shares.values())
+    if next_one is None:
+        where = "All of them: well done."
+    else:
+        lesson = lessons()[next_one.id[:2]]
+        where = f"Next: {next_one.id} {next_one.title}, in {lesson.number} {lesson.title}."
+    print(f"{count} of {total} exercises done. {where}")
+    draw_map(ax, done=shares)
+    if ax is None:
+        plt.show()
+
+
+def _is_readable(path: Path) -> bool:
+    try:
+        return isinstance(json.loads(path.read_text(encoding="utf-8")), dict)
+    except (OSError, ValueError):
+        return False
+
+
+def _say_once(text: str) -> None:
+    if text not in _said:
+        _said.add(text)
+        print(text)

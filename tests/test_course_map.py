@@ -1,0 +1,69 @@
+"""The map has no circles, runs in teaching order, and its picture shows all of it."""
+
+import matplotlib.pyplot as plt
+import pytest
+
+from course_lib import course_map
+from course_lib.course_map import NOTEBOOKS_DIR, draw_map, lessons, levels
+from course_lib.plotting import use_style
+
+
+def test_every_prerequisite_comes_earlier():
+    seen = set()
+    for number, lesson in lessons().items():
+        assert lesson.file.startswith(f"{number}_"), f"{lesson.file} should start with {number}_"
+        assert set(lesson.prerequisites) <= seen, f"{number} needs something that comes later"
+        seen.add(number)
+
+
+def test_there_are_22_notebooks_and_every_file_is_on_the_map():
+    assert [lesson.number for lesson in lessons().values()] == [f"{n:02}" for n in range(22)]
+    known = {lesson.file for lesson in lessons().values()} | {"gallery.ipynb"}
+    strangers = {path.name for path in NOTEBOOKS_DIR.glob("*.ipynb")} - known
+    assert not strangers, f"add {strangers} to course_lib/course_map.json"
+
+
+def test_levels_count_the_longest_chain():
+    depth = levels()
+    for number, lesson in lessons().items():
+        for need in lesson.prerequisites:
+            assert depth[number] > depth[need]
+
+
+@pytest.fixture
+def drawn():
+    use_style()
+    ax = draw_map(done={"00": (1, 1), "01": (1, 4)})
+    yield ax
+    plt.close(ax.figure)
+
+
+def test_the_picture_names_every_notebook_once(drawn):
+    texts = [text.get_text() for text in drawn.texts]
+    for number in lessons():
+        assert sum(text.startswith(f"{number}\n") for text in texts) == 1
+
+
+def test_the_picture_draws_only_arrows_that_say_something_new(drawn):
+    from matplotlib.text import Annotation
+
+    arrows = [text for text in drawn.texts if isinstance(text, Annotation)]
+    needed = {(need, n) for n, lesson in lessons().items() for need in lesson.prerequisites}
+    implied = {(need, n) for need, n in needed if course_map._implied(need, lessons()[n])}
+    assert len(arrows) == len(needed - implied)
+
+
+def test_a_box_fills_by_the_share_that_is_done(drawn):
+    from matplotlib.patches import Rectangle
+
+    widths = sorted(p.get_width() for p in drawn.patches if type(p) is Rectangle)
+    assert widths == pytest.approx([0.25 * widths[1], widths[1]])
+
+
+def test_no_label_is_wider_than_its_box(drawn):
+    drawn.figure.canvas.draw()
+    width = drawn.transData.transform([(2 * course_map.HALF_WIDTH, 0), (0, 0)])
+    room = width[0, 0] - width[1, 0]
+    for text in drawn.texts:
+        if text.get_text()[:2].isdigit():
+            assert text.get_window_extent().width < room, text.get_text()
