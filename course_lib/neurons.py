@@ -6,7 +6,7 @@ Inputs lie on the last axis. A layer's weights are `[out, in]`, one row for each
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import cos, pi, radians, sin, sqrt
+from math import cos, radians, sin
 
 import torch
 from torch import Tensor
@@ -38,11 +38,6 @@ def _sigmoid_slope(z):
     return torch.sigmoid(z) * torch.sigmoid(-z)  # σ(−z) is 1 − σ(z) without its round-off
 
 
-def _gelu_slope(z):
-    density = torch.exp(-(z**2) / 2) / sqrt(2 * pi)
-    return torch.special.ndtr(z) + z * density
-
-
 ACTIVATIONS = {
     "identity": Activation(lambda z: z, torch.ones_like, r"z"),
     "step": Activation(lambda z: (z > 0).to(z.dtype), torch.zeros_like, r"1 \text{ if } z > 0"),
@@ -52,9 +47,8 @@ ACTIVATIONS = {
     "softplus": Activation(
         lambda z: torch.logaddexp(z, torch.zeros_like(z)), torch.sigmoid, r"\ln(1 + e^z)"
     ),
-    "gelu": Activation(lambda z: z * torch.special.ndtr(z), _gelu_slope, r"z\,\Phi(z)"),
 }
-"""The gallery of notebook 01: name → `Activation`. GELU: Hendrycks & Gimpel, arXiv:1606.08415."""
+"""The gallery of notebook 01: name → `Activation`."""
 
 relu, identity = ACTIVATIONS["relu"], ACTIVATIONS["identity"]
 

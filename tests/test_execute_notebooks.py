@@ -12,6 +12,8 @@ from course_lib.results import ROOT
 from tools import execute_notebooks as tool
 from tools.execute_notebooks import WIDGET
 
+pytestmark = pytest.mark.notebook
+
 TRIAL = [
     "import os, ipywidgets\nimport matplotlib.pyplot as plt\nfrom course_lib import claim",
     "print(1, flush=True)\nprint(2, flush=True)\nprint(os.environ['COURSE_EXECUTING'])",

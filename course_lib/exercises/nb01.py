@@ -68,7 +68,7 @@ def neuron_cases(generator):
 
     flowers = torch.tensor([[5.0, 1.5], [4.0, 1.0], [6.0, 2.5]], dtype=torch.float64)
     return [
-        (flowers, torch.tensor([1.0, 2.0], dtype=torch.float64), -8.5, torch.sigmoid),
+        (flowers, torch.tensor([1.0, 2.0], dtype=torch.float64), -8.55, torch.sigmoid),
         (normal(2, 3), normal(3), 0.7, torch.tanh),
         (normal(5, 4), normal(4), -0.4, torch.relu),
         (normal(1, 2), normal(2), 1.3, torch.sigmoid),

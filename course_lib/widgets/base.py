@@ -167,7 +167,11 @@ class Toggle:
 
     def widget(self) -> ipywidgets.Widget:
         return ipywidgets.Checkbox(
-            description=self.label, value=self.value, indent=False, layout=_wide()
+            description=self.label,
+            value=self.value,
+            indent=False,
+            style=_LABELLED,
+            layout=_wide(),
         )
 
 

@@ -36,8 +36,10 @@ def norms(depth: int, init: str, activation: str) -> dict[str, torch.Tensor]:
 
 def draw(fig, depth: int, init: str, activation: str) -> str:
     found = norms(depth, init, activation)
-    ax = gradient_per_layer(found, fig.subplots(), ylabel=r"$\|\partial\mathcal{L}/\partial W_l\|$")
-    ax.set(xlim=(0, 61), xlabel="block $l$ (1 is next to the input)")
+    ax = gradient_per_layer(
+        found, fig.subplots(), ylabel=r"$\|\partial\mathcal{L}/\partial W_\ell\|$"
+    )
+    ax.set(xlim=(0, 61), xlabel=r"block $\ell$ (1 is next to the input)")
     low, high = ax.get_ylim()
     ax.set_ylim(max(min(low, 1e-6), FLOOR), max(high, 1e2))
     ratios = [f"{name.split(',')[-1]} {v[0] / v[-1]:.1e}" for name, v in found.items()]
@@ -50,7 +52,7 @@ gradient_explorer = register(
         "gradient_explorer",
         draw,
         {
-            "depth": Slider("depth D", 2, 60, 1, 20),
+            "depth": Slider("depth D", 2, 60, 1, 56),
             "init": Choice(
                 "weights",
                 {
@@ -64,9 +66,9 @@ gradient_explorer = register(
             "activation": Choice("activation", ["tanh", "ReLU"], "tanh"),
         },
         presets={
-            "It vanishes": {"depth": 56},
-            "Other weights": {"depth": 56, "init": "xavier"},
-            "It explodes": {"depth": 56, "init": "he", "activation": "ReLU"},
+            "Shallow": {"depth": 8},
+            "Other weights": {"init": "xavier"},
+            "It explodes": {"init": "he", "activation": "ReLU"},
         },
         ask="The plain net loses its gradient. Is the depth to blame, or the weights?",
         try_this="find weights with which the plain net keeps its gradient at depth 56, and "

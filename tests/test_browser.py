@@ -1,0 +1,305 @@
+"""The course as a learner meets it: the real JupyterLab, in a real Chromium.
+
+A notebook is opened and run whole; a key is pressed on a slider, and the picture must change; the
+console must stay clean, and nothing may be asked of the network. The same check is shown to fail
+on a widget that was broken on purpose. `make lab` is started as the README says.
+"""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+from playwright.sync_api import Error, Page
+
+from course_lib.results import ROOT
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
+
+TOKEN = "only-for-this-test"
+SETTINGS = [
+    "--no-browser",
+    "--allow-root",  # a container's only user
+    f"--IdentityProvider.token={TOKEN}",
+    "--LabApp.expose_app_in_browser=True",
+    # The question about news would lie over the page; asking for updates needs the network.
+    "--LabApp.news_url=",
+    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+]
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# What Chromium calls an error and is none.
+ALLOWED = ()
+
+WIDGET = """
+import io
+import ipywidgets
+import matplotlib.pyplot as plt
+
+def draw(change=None):
+    fig, ax = plt.subplots()
+    ax.plot([0, slider.value])
+    buffer = io.BytesIO()
+    fig.savefig(buffer)
+    plt.close(fig)
+    image.value = buffer.getvalue()
+
+slider, image = ipywidgets.IntSlider(value=3), ipywidgets.Image()
+slider.observe(draw, "value")
+draw()
+"""
+
+
+def chromium() -> str | None:
+    """A Chromium or Chrome of this machine."""
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    places = (
+        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+        "C:/Program Files/Google/Chrome/Application/chrome.exe",
+    )
+    found = [shutil.which(name) for name in names] + [p for p in places if Path(p).exists()]
+    return next((path for path in found if path), None)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args():
+    path = chromium()
+    if path is None:
+        missing = "there is no Chromium on this machine: install your system's package `chromium`"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return {"executable_path": path, "headless": True, "args": CHROMIUM_FLAGS}
+
+
+@pytest.fixture(scope="session")
+def lab_environment(tmp_path_factory):
+    """An environment in which Jupyter finds nothing of the user's own."""
+    home = tmp_path_factory.mktemp("jupyter")
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "MPLBACKEND"))}
+    for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
+        env[name] = str(home / name.lower())
+    for name in ("SETTINGS", "WORKSPACES"):
+        env[f"JUPYTERLAB_{name}_DIR"] = str(home / name.lower())
+    return env
+
+
+@contextlib.contextmanager
+def serving(command, cwd, env, log):
+    """Run a Jupyter server until the block ends; yields its address once it answers."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    arguments = [part.replace("{port}", str(port)) for part in command]
+    with log.open("w") as out:
+        server = subprocess.Popen(
+            arguments, cwd=cwd, env=env, stdout=out, stderr=out, start_new_session=True
+        )
+        try:
+            _wait_for(address, server, log)
+            yield address
+        finally:
+            shutdown = urllib.request.Request(
+                f"{address}/api/shutdown?token={TOKEN}", method="POST"
+            )
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(shutdown, timeout=10).close()
+            try:
+                server.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
+
+
+def _wait_for(address, server, log, seconds=120):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        assert server.poll() is None, f"the server stopped:\n{log.read_text()}"
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(f"{address}/api/status?token={TOKEN}", timeout=5).close()
+            return
+        time.sleep(0.3)
+    raise AssertionError(f"no answer from {address} in {seconds} s:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def lab(lab_environment, tmp_path_factory):
+    """JupyterLab over a copy of the repository's notebooks and two made for the test."""
+    folder = tmp_path_factory.mktemp("lab")
+    shutil.copytree(ROOT / "notebooks", folder / "notebooks")
+    show = "ipywidgets.VBox([slider, image])"
+    sources = {
+        "working": [WIDGET, show],
+        "broken": [WIDGET, f"slider.unobserve_all()\n{show}"],
+        "failing": [WIDGET, show, "1 / 0"],
+    }
+    for name, cells in sources.items():
+        notebook = new_notebook(cells=[new_code_cell(source) for source in cells])
+        nbformat.write(notebook, folder / f"{name}.ipynb")
+    command = [sys.executable, "-m", "jupyterlab", "--port={port}", *SETTINGS]
+    with serving(command, folder, lab_environment, folder / "lab.log") as address:
+        yield address
+
+
+class Visit:
+    """A page that remembers what went wrong on it."""
+
+    def __init__(self, page: Page):
+        self.page = page
+        self.errors: list[str] = []
+        self.outside: list[str] = []
+        page.on("console", self._on_console)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.route(lambda url: not url.startswith("http://127.0.0.1:"), self._on_outside)
+
+    def _on_console(self, message):
+        if message.type == "error" and not any(text in message.text for text in ALLOWED):
+            self.errors.append(f"{message.text} ({message.location.get('url', '')})")
+
+    def _on_outside(self, route):
+        self.outside.append(route.request.url)
+        route.abort()
+
+    def open(self, address: str) -> None:
+        """Open a notebook's page, and wait until its kernel answers."""
+        self.page.goto(address)
+        self.page.wait_for_function("window.jupyterapp !== undefined", timeout=60_000)
+        self.page.evaluate(
+            """async () => {
+                await window.jupyterapp.restored;
+                const deadline = Date.now() + 60000;
+                while (Date.now() < deadline) {
+                    const panel = window.jupyterapp.shell.currentWidget;
+                    if (panel?.sessionContext && panel.content?.widgets) {
+                        await panel.context.ready;
+                        await panel.sessionContext.ready;
+                        await panel.sessionContext.session.kernel.info;
+                        window.panel = panel;
+                        return;
+                    }
+                    await new Promise(done => setTimeout(done, 100));
+                }
+                throw new Error("no notebook was opened");
+            }"""
+        )
+
+    def run_all(self) -> bool:
+        """Run all cells; whether JupyterLab says that all went well."""
+        return self.page.evaluate(
+            "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"
+        )
+
+    def outputs(self) -> list[dict]:
+        """The outputs of all cells, in order, each with the index of its cell."""
+        return self.page.evaluate(
+            """() => window.panel.context.model.toJSON().cells.flatMap((cell, index) =>
+                (cell.outputs ?? []).map(output => ({index, ...output})))"""
+        )
+
+    def press_on_slider(self) -> None:
+        """Find the first slider, press a key on it, and wait until the picture beside it changes."""
+        mime = "application/vnd.jupyter.widget-view+json"
+        index = next(o["index"] for o in self.outputs() if mime in o.get("data", {}))
+        self.page.evaluate("index => window.panel.content.scrollToItem(index, 'start')", index)
+        cell = self.page.locator(f".jp-Notebook .jp-Cell[data-windowed-list-index='{index}']")
+        slider = cell.get_by_role("slider").first
+        slider.wait_for(state="visible", timeout=30_000)
+        image = cell.locator("img").first
+        image.wait_for(state="visible", timeout=30_000)
+        before = image.evaluate(PICTURE)
+        assert len(before) > 1000, "the widget's picture is empty"
+        slider.focus()
+        self.page.keyboard.press("ArrowRight")
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            if image.evaluate(PICTURE) != before:
+                return
+            self.page.wait_for_timeout(100)
+        raise AssertionError("a key was pressed on the slider, and the picture did not change")
+
+    def check(self, address: str) -> None:
+        """The whole check of a notebook with a widget."""
+        self.open(address)
+        finished = self.run_all()
+        failed = [output for output in self.outputs() if output["output_type"] == "error"]
+        assert not failed, f"a cell failed: {failed[0]['ename']}: {failed[0]['evalue']}"
+        assert finished is True, "JupyterLab did not run all cells"
+        self.press_on_slider()
+        assert self.errors == [], "errors in the browser's console"
+        assert self.outside == [], "the page asked for something from the network"
+
+
+# The bytes of a picture, as text.
+PICTURE = """async image => {
+    const bytes = new Uint8Array(await (await fetch(image.src)).arrayBuffer());
+    return Array.from(bytes, byte => String.fromCharCode(byte)).join("");
+}"""
+
+
+@pytest.fixture
+def visit(page):
+    visit = Visit(page)
+    yield visit
+    with contextlib.suppress(Error):  # leave no question about unsaved changes
+        page.evaluate("() => window.panel?.context.save()")
+
+
+def address_of(lab, path):
+    return f"{lab}/lab/tree/{path}?token={TOKEN}"
+
+
+def test_a_widget_answers_to_a_key(lab, visit):
+    visit.check(address_of(lab, "working.ipynb"))
+
+
+def test_the_check_fails_on_a_widget_that_was_broken_on_purpose(lab, visit):
+    with pytest.raises(AssertionError, match="the picture did not change"):
+        visit.check(address_of(lab, "broken.ipynb"))
+
+
+def test_the_check_fails_on_a_cell_that_fails(lab, visit):
+    with pytest.raises(AssertionError, match="a cell failed: ZeroDivisionError"):
+        visit.check(address_of(lab, "failing.ipynb"))
+
+
+def test_the_check_sees_the_console_and_the_network(lab, visit):
+    visit.open(address_of(lab, "working.ipynb"))
+    visit.page.evaluate("() => console.error('seen')")
+    visit.page.evaluate("() => fetch('https://example.org/').catch(() => 0)")
+    assert any("seen" in error for error in visit.errors)
+    assert visit.outside == ["https://example.org/"]
+
+
+@pytest.mark.parametrize("name", ["04_odes_and_solvers"])
+def test_a_notebook_in_jupyterlab(lab, visit, name):
+    visit.check(address_of(lab, f"notebooks/{name}.ipynb"))
+
+
+def test_make_lab_opens_the_first_notebook(lab_environment, visit, tmp_path):
+    """The README's first command, on a port of the test's choosing; the first page is notebook 00."""
+    if not shutil.which("make") or not (Path(sys.prefix) / ".lab").exists():
+        pytest.skip("needs make, and an environment that make made")
+    arguments = " ".join(["--port={port}", *SETTINGS])
+    command = ["make", "lab", f"VENV={sys.prefix}", f"ARGS={arguments}"]
+    with serving(command, ROOT, lab_environment, tmp_path / "make.log") as address:
+        visit.open(f"{address}/?token={TOKEN}")
+        assert visit.page.evaluate("window.panel.context.path") == "notebooks/00_start_here.ipynb"
+        visit.page.evaluate("() => window.panel.sessionContext.shutdown()")
+    assert visit.outside == []
