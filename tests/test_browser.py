@@ -22,8 +22,9 @@ from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Error, Page
 
 from course_lib.results import ROOT
+from tools.execute_notebooks import METADATA
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 TOKEN = "only-for-this-test"
 SETTINGS = [
@@ -147,11 +148,14 @@ def lab(lab_environment, tmp_path_factory):
     show = "ipywidgets.VBox([slider, image])"
     sources = {
         "working": [WIDGET, show],
-        "broken": [WIDGET, f"slider.unobserve_all()\n{show}"],
+        "broken": [WIDGET, f"slider.unobserve(draw, 'value')\n{show}"],
         "failing": [WIDGET, show, "1 / 0"],
     }
     for name, cells in sources.items():
-        notebook = new_notebook(cells=[new_code_cell(source) for source in cells])
+        notebook = new_notebook(
+            cells=[new_code_cell(source) for source in cells],
+            metadata=METADATA,  # without a kernel's name JupyterLab would ask for one
+        )
         nbformat.write(notebook, folder / f"{name}.ipynb")
     command = [sys.executable, "-m", "jupyterlab", "--port={port}", *SETTINGS]
     with serving(command, folder, lab_environment, folder / "lab.log") as address:
@@ -177,27 +181,29 @@ class Visit:
         self.outside.append(route.request.url)
         route.abort()
 
-    def open(self, address: str) -> None:
-        """Open a notebook's page, and wait until its kernel answers."""
+    def open(self, address: str, path: str) -> None:
+        """Open the page of the notebook at `path`, and wait until its kernel answers."""
         self.page.goto(address)
         self.page.wait_for_function("window.jupyterapp !== undefined", timeout=60_000)
         self.page.evaluate(
-            """async () => {
-                await window.jupyterapp.restored;
-                const deadline = Date.now() + 60000;
-                while (Date.now() < deadline) {
-                    const panel = window.jupyterapp.shell.currentWidget;
-                    if (panel?.sessionContext && panel.content?.widgets) {
-                        await panel.context.ready;
-                        await panel.sessionContext.ready;
-                        await panel.sessionContext.session.kernel.info;
-                        window.panel = panel;
-                        return;
-                    }
-                    await new Promise(done => setTimeout(done, 100));
-                }
-                throw new Error("no notebook was opened");
-            }"""
+            """path => {
+                const ready = async () => {
+                    await window.jupyterapp.restored;
+                    // A notebook of an earlier visit may lie there too.
+                    const notebook = () => Array.from(window.jupyterapp.shell.widgets("main")).find(
+                        panel => panel.sessionContext && panel.context?.path === path);
+                    while (!notebook()) await new Promise(done => setTimeout(done, 100));
+                    window.panel = notebook();
+                    window.jupyterapp.shell.activateById(window.panel.id);
+                    await window.panel.context.ready;
+                    await window.panel.sessionContext.ready;
+                    await window.panel.sessionContext.session.kernel.info;
+                };
+                const late = new Promise((_, fail) => setTimeout(
+                    () => fail(new Error("no notebook with a kernel within 90 s")), 90000));
+                return Promise.race([ready(), late]);
+            }""",
+            path,
         )
 
     def run_all(self) -> bool:
@@ -214,11 +220,12 @@ class Visit:
         )
 
     def press_on_slider(self) -> None:
-        """Find the first slider, press a key on it, and wait until the picture beside it changes."""
+        """Find the first slider, press a key on it, and wait until its picture changes."""
         mime = "application/vnd.jupyter.widget-view+json"
         index = next(o["index"] for o in self.outputs() if mime in o.get("data", {}))
         self.page.evaluate("index => window.panel.content.scrollToItem(index, 'start')", index)
-        cell = self.page.locator(f".jp-Notebook .jp-Cell[data-windowed-list-index='{index}']")
+        panel = self.page.locator(f"[id='{self.page.evaluate('window.panel.id')}']")
+        cell = panel.locator(f".jp-Cell[data-windowed-list-index='{index}']")
         slider = cell.get_by_role("slider").first
         slider.wait_for(state="visible", timeout=30_000)
         image = cell.locator("img").first
@@ -234,9 +241,9 @@ class Visit:
             self.page.wait_for_timeout(100)
         raise AssertionError("a key was pressed on the slider, and the picture did not change")
 
-    def check(self, address: str) -> None:
+    def check(self, lab: str, path: str) -> None:
         """The whole check of a notebook with a widget."""
-        self.open(address)
+        self.open(f"{lab}/lab/tree/{path}?token={TOKEN}", path)
         finished = self.run_all()
         failed = [output for output in self.outputs() if output["output_type"] == "error"]
         assert not failed, f"a cell failed: {failed[0]['ename']}: {failed[0]['evalue']}"
@@ -261,26 +268,22 @@ def visit(page):
         page.evaluate("() => window.panel?.context.save()")
 
 
-def address_of(lab, path):
-    return f"{lab}/lab/tree/{path}?token={TOKEN}"
-
-
 def test_a_widget_answers_to_a_key(lab, visit):
-    visit.check(address_of(lab, "working.ipynb"))
+    visit.check(lab, "working.ipynb")
 
 
 def test_the_check_fails_on_a_widget_that_was_broken_on_purpose(lab, visit):
     with pytest.raises(AssertionError, match="the picture did not change"):
-        visit.check(address_of(lab, "broken.ipynb"))
+        visit.check(lab, "broken.ipynb")
 
 
 def test_the_check_fails_on_a_cell_that_fails(lab, visit):
     with pytest.raises(AssertionError, match="a cell failed: ZeroDivisionError"):
-        visit.check(address_of(lab, "failing.ipynb"))
+        visit.check(lab, "failing.ipynb")
 
 
 def test_the_check_sees_the_console_and_the_network(lab, visit):
-    visit.open(address_of(lab, "working.ipynb"))
+    visit.page.goto(f"{lab}/lab?token={TOKEN}")
     visit.page.evaluate("() => console.error('seen')")
     visit.page.evaluate("() => fetch('https://example.org/').catch(() => 0)")
     assert any("seen" in error for error in visit.errors)
@@ -289,17 +292,16 @@ def test_the_check_sees_the_console_and_the_network(lab, visit):
 
 @pytest.mark.parametrize("name", ["04_odes_and_solvers"])
 def test_a_notebook_in_jupyterlab(lab, visit, name):
-    visit.check(address_of(lab, f"notebooks/{name}.ipynb"))
+    visit.check(lab, f"notebooks/{name}.ipynb")
 
 
 def test_make_lab_opens_the_first_notebook(lab_environment, visit, tmp_path):
-    """The README's first command, on a port of the test's choosing; the first page is notebook 00."""
+    """The README's first command, on a free port; the first page is notebook 00."""
     if not shutil.which("make") or not (Path(sys.prefix) / ".lab").exists():
         pytest.skip("needs make, and an environment that make made")
     arguments = " ".join(["--port={port}", *SETTINGS])
     command = ["make", "lab", f"VENV={sys.prefix}", f"ARGS={arguments}"]
     with serving(command, ROOT, lab_environment, tmp_path / "make.log") as address:
-        visit.open(f"{address}/?token={TOKEN}")
-        assert visit.page.evaluate("window.panel.context.path") == "notebooks/00_start_here.ipynb"
+        visit.open(f"{address}/?token={TOKEN}", "notebooks/00_start_here.ipynb")
         visit.page.evaluate("() => window.panel.sessionContext.shutdown()")
     assert visit.outside == []

@@ -163,6 +163,11 @@ def test_numbers_are_short(number, text):
     assert number_text(number) == text
 
 
+def test_exponents_of_bounds_are_short(capsys):
+    claim("a", 1e-7, between=(3e-9, 3e7))
+    assert "required 3e-9 … 3e7" in capsys.readouterr().out
+
+
 def test_data_beside_the_text(shown):
     claim("order", 3.98, between=(3.85, 4.15), source="HNW", published=4)
     (bundle,) = shown

@@ -168,6 +168,7 @@ def bank(monkeypatch):
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setattr(exercises, "notebooks_with_exercises", lambda: ["97", "98"])
     monkeypatch.setattr(exercises, "_hints_shown", {})
+    monkeypatch.setenv("COURSE_EXECUTING", "1")  # right answers here are nobody's progress
 
 
 def step(answer):
@@ -584,6 +585,16 @@ def test_changed_input_is_named_when_the_value_is_right():
 def test_changed_input_is_named_when_the_value_is_wrong_too():
     result = grade_exercise(ROWS, in_place_wrong)
     assert (result.outcome, result.name) == ("misconception", "changes its input")
+    assert "not right either" in result.message
+
+
+def test_changed_input_with_a_value_right_in_the_simplest_case_only():
+    def right_for_two(x):
+        x -= x.mean() if len(x) == 2 else 0
+        return x
+
+    result = grade_exercise(ROWS, right_for_two)
+    assert result.name == "changes its input"
     assert "not right either" in result.message
 
 

@@ -16,10 +16,12 @@ GENERAL = [name for name in METHODS if name != "leapfrog"]
 EXPLICIT = [name for name, method in METHODS.items() if method.explicit_rk]
 
 
-def forced_van_der_pol(t, y):
+def forced_spiral(t, y):
     """Nonlinear and non-autonomous, coupled: no order condition is met by accident."""
     q, p = y.unbind(-1)
-    return torch.stack([p, (1 - q**2) * p - q + torch.cos(2 * t)], dim=-1)
+    dq = p * torch.cos(t) + q * (1 - q)
+    dp = -torch.sin(q) - p * q * torch.exp(-t)
+    return torch.stack([dq, dp], dim=-1)
 
 
 def forced_pendulum(t, y):
@@ -30,7 +32,7 @@ def forced_pendulum(t, y):
 
 def problem_for(method):
     """The right-hand side on which the order of that method is measured."""
-    return forced_pendulum if method == "leapfrog" else forced_van_der_pol
+    return forced_pendulum if method == "leapfrog" else forced_spiral
 
 
 Y0 = torch.tensor([1.2, -0.4], dtype=F64)
@@ -73,9 +75,9 @@ class Watched:
 @pytest.mark.parametrize("method", METHODS)
 def test_order_at_the_end_of_the_solve(method):
     """Every method, Dormand-Prince with fixed steps too, converges at its order."""
-    func, t = problem_for(method), torch.tensor([0.0, 2.0], dtype=F64)
+    func, t = problem_for(method), torch.tensor([0.0, 4.0], dtype=F64)
     exact = reference(func, t.tolist())[-1]
-    steps = [2 / n for n in ((20, 40, 80) if method == "dopri5" else (100, 200, 400))]
+    steps = [4 / n for n in ((32, 64, 128) if method == "dopri5" else (100, 200, 400))]
     errors = [
         float((odeint(func, Y0, t, method=method, options={"step_size": h})[-1] - exact).norm())
         for h in steps
@@ -87,9 +89,9 @@ def test_order_at_the_end_of_the_solve(method):
 def test_dense_output_keeps_the_order(method):
     """The largest error at times that no step ends on falls as fast as the error at the end."""
     func = problem_for(method)
-    t = torch.linspace(0, 2, 137, dtype=F64)
+    t = torch.linspace(0, 4, 137, dtype=F64)
     exact = reference(func, t.tolist())
-    steps = [2 / n for n in ((20, 40, 80) if method == "dopri5" else (100, 200, 400))]
+    steps = [4 / n for n in ((32, 64, 128) if method == "dopri5" else (100, 200, 400))]
     errors = [
         float((odeint(func, Y0, t, method=method, options={"step_size": h}) - exact).abs().max())
         for h in steps
@@ -100,23 +102,21 @@ def test_dense_output_keeps_the_order(method):
 @pytest.mark.parametrize("tolerance", [1e-4, 1e-6, 1e-8, 1e-10])
 def test_adaptive_error_follows_the_tolerance(tolerance):
     """Global error stays within a moderate factor of the tolerance, between steps as well."""
-    t = torch.linspace(0, 5, 301, dtype=F64)
-    exact = reference(forced_van_der_pol, t.tolist())
-    y = odeint(forced_van_der_pol, Y0, t, rtol=tolerance, atol=tolerance)
+    t = torch.linspace(0, 4, 301, dtype=F64)
+    exact = reference(forced_spiral, t.tolist())
+    y = odeint(forced_spiral, Y0, t, rtol=tolerance, atol=tolerance)
     assert float((y - exact).abs().max()) < 30 * tolerance
 
 
 def test_evaluations_at_equal_error_are_those_of_scipy():
     """NFE within 5 % of SciPy's RK45, which has the same formulas, at no larger an error."""
-    t = torch.tensor([0.0, 10.0], dtype=F64)
-    exact = reference(forced_van_der_pol, t.tolist())[-1].numpy()
+    t = torch.tensor([0.0, 4.0], dtype=F64)
+    exact = reference(forced_spiral, t.tolist())[-1].numpy()
     for tolerance in (1e-4, 1e-6, 1e-8):
-        y, stats = odeint(
-            forced_van_der_pol, Y0, t, rtol=tolerance, atol=tolerance, return_stats=True
-        )
+        y, stats = odeint(forced_spiral, Y0, t, rtol=tolerance, atol=tolerance, return_stats=True)
         theirs = solve_ivp(
-            lambda t, y: forced_van_der_pol(torch.tensor(t), torch.from_numpy(y)).numpy(),
-            (0, 10),
+            lambda t, y: forced_spiral(torch.tensor(t), torch.from_numpy(y)).numpy(),
+            (0, 4),
             Y0.numpy(),
             rtol=tolerance,
             atol=tolerance,
@@ -133,7 +133,7 @@ def test_evaluations_at_equal_error_are_those_of_scipy():
 @pytest.mark.parametrize("span", [(0.0, 2.0), (2.0, 0.0)])
 def test_odeint_dense_equals_odeint(method, span):
     """Asking afterwards, in any order, gives what asking beforehand gives."""
-    func = problem_for(method)
+    func = forced_pendulum
     options = None if method == "dopri5" else {"step_size": 0.13}
     t = torch.linspace(*span, 23, dtype=F64)
     dense = odeint_dense(func, Y0, *span, method=method, options=options)
@@ -190,8 +190,8 @@ def test_nfe_of_fixed_steps(method, formula, n):
 
 def test_nfe_of_adaptive_steps():
     """One slope and one more for the first step size; then six for every step tried."""
-    func = Watched(forced_van_der_pol)
-    t = torch.linspace(0, 20, 500, dtype=F64)
+    func = Watched(forced_spiral)
+    t = torch.linspace(0, 4, 500, dtype=F64)
     _, stats = odeint(func, Y0, t, rtol=1e-5, atol=1e-5, return_stats=True)
     assert stats.rejected > 0
     assert stats.nfe == len(func.times) == 2 + 6 * (stats.accepted + stats.rejected)
@@ -199,12 +199,12 @@ def test_nfe_of_adaptive_steps():
 
 def test_outputs_cost_no_steps():
     """A thousand output times take the steps, and the calls, of two; off-grid ends cost one."""
-    few, many = torch.tensor([0.0, 5.0]).double(), torch.linspace(0, 5, 1000, dtype=F64)
+    few, many = torch.tensor([0.0, 4.0]).double(), torch.linspace(0, 4, 1000, dtype=F64)
     for method, extra in (("dopri5", 0), ("rk4", 1)):
         options = None if method == "dopri5" else {"step_size": 0.25}
         settings = {"method": method, "options": options, "return_stats": True}
-        _, a = odeint(forced_van_der_pol, Y0, few, **settings)
-        _, b = odeint(forced_van_der_pol, Y0, many, **settings)
+        _, a = odeint(forced_spiral, Y0, few, **settings)
+        _, b = odeint(forced_spiral, Y0, many, **settings)
         assert b.accepted == a.accepted
         assert b.nfe == a.nfe + extra
 
@@ -241,7 +241,7 @@ def test_number_of_steps(t1, h, steps, dtype):
 @pytest.mark.parametrize("dtype", [torch.float32, F64])
 @pytest.mark.parametrize("step_size", [None, 0.3])
 def test_func_is_never_called_outside_the_interval(method, span, dtype, step_size):
-    func = Watched(problem_for(method))
+    func = Watched(forced_pendulum)
     t = torch.linspace(*span, 6).to(dtype)
     options = {"step_size": step_size} if step_size else None
     with warnings.catch_warnings():
@@ -249,7 +249,8 @@ def test_func_is_never_called_outside_the_interval(method, span, dtype, step_siz
         odeint(func, Y0.to(dtype), t, method=method, options=options, rtol=1e-4, atol=1e-4)
     low, high = sorted([t[0].item(), t[-1].item()])
     assert low <= min(func.times) and max(func.times) <= high
-    assert func.times[0] == t[0].item()
+    if method != "implicit_euler":  # which begins at the end of its first step
+        assert func.times[0] == t[0].item()
 
 
 def test_a_wild_first_step_is_clamped_to_the_interval():
@@ -273,8 +274,8 @@ def test_time_reversed_is_the_way_back(method):
 
 def test_reversed_dense_output_is_the_same_curve():
     t = torch.linspace(0, 3, 50, dtype=F64)
-    forward = odeint(forced_van_der_pol, Y0, t, rtol=1e-10, atol=1e-10)
-    backward = odeint(forced_van_der_pol, forward[-1], t.flip(0), rtol=1e-10, atol=1e-10)
+    forward = odeint(forced_spiral, Y0, t, rtol=1e-10, atol=1e-10)
+    backward = odeint(forced_spiral, forward[-1], t.flip(0), rtol=1e-10, atol=1e-10)
     torch.testing.assert_close(backward.flip(0), forward, rtol=1e-7, atol=1e-7)
 
 
@@ -285,7 +286,7 @@ def test_reversed_dense_output_is_the_same_curve():
 def test_a_batch_is_its_members(method):
     func = problem_for(method)
     generator = torch.Generator().manual_seed(0)
-    y0 = torch.randn(2, 3, 2, generator=generator, dtype=F64)
+    y0 = 0.5 + torch.rand(2, 3, 2, generator=generator, dtype=F64)
     t = torch.linspace(0, 1, 5, dtype=F64)
     settings = {"method": method, "rtol": 1e-9, "atol": 1e-9}
     settings["options"] = None if method == "dopri5" else {"step_size": 0.1}
@@ -417,15 +418,17 @@ def test_implicit_euler_is_stable_where_euler_is_not():
     assert abs(y - math.cos(2)) < 0.05
 
 
-def test_newton_needs_two_calls_a_step_on_a_linear_problem():
-    """The first solves the equation, the second finds that it is solved."""
+@pytest.mark.parametrize(("gradients", "calls"), [(False, 2), (True, 3)])
+def test_newton_on_a_linear_problem(gradients, calls):
+    """The first call solves the equation, the second finds it solved, the third is for autograd."""
     t = torch.tensor([0.0, 1.0], dtype=F64)
     y0 = torch.ones(2, dtype=F64)
     options = {"step_size": 0.1}
-    _, stats = odeint(
-        lambda t, y: -y, y0, t, method="implicit_euler", options=options, return_stats=True
-    )
-    assert stats.nfe == 20
+    with torch.set_grad_enabled(gradients):
+        _, stats = odeint(
+            lambda t, y: -y, y0, t, method="implicit_euler", options=options, return_stats=True
+        )
+    assert stats.nfe == 10 * calls
 
 
 @pytest.mark.parametrize("method", [*EXPLICIT, "implicit_euler"])

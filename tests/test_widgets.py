@@ -133,16 +133,16 @@ def assert_no_leak(explorer):
     drive(panel)
     before = figures()
     drive(panel)
-    drive(explorer.panel())
+    explorer.panel()
     assert figures() == before, f"{explorer.name}: figures are left in memory"
     assert plt.get_fignums() == known, f"{explorer.name}: draws with pyplot's figures"
 
 
 def assert_presets_apply(explorer):
-    """From any state, a preset's button sets every parameter; Reset goes to the start."""
+    """From another state, a preset's button sets every parameter; Reset goes to the start."""
     panel = explorer.panel()
+    panel.set(**{name: control.extremes[-1] for name, control in explorer.controls.items()})
     for label, button in panel.presets.items():
-        panel.set(**{name: control.extremes[-1] for name, control in explorer.controls.items()})
         button.click()
         wanted = explorer.complete(explorer.presets.get(label, {}))
         for name, value in wanted.items():
@@ -170,7 +170,8 @@ def assert_static_figure_is_the_same_picture(explorer):
     figure.set_dpi(DPI)
     figure.canvas.draw()
     static = np.asarray(figure.canvas.buffer_rgba())[..., :3]
-    assert static.shape == shown.shape and (static == shown).all()
+    same = static.shape == shown.shape and (static == shown).all()
+    assert same, f"{explorer.name}: the static figure is not the widget's first picture"
 
 
 def assert_stable_output(explorer):

@@ -6,6 +6,7 @@ them into CLAIMS.md, and `--check` tells whether that file is current.
 """
 
 import math
+import re
 from typing import Any
 
 from course_lib.claims.ledger import MIME, collect, main, to_markdown
@@ -88,8 +89,7 @@ def number_text(number: float | bool) -> str:
         return str(number)
     size = abs(number)
     if size != 0 and (size < 1e-3 or size >= 1e6):
-        mantissa, exponent = f"{number:.2e}".split("e")
-        return f"{mantissa}e{int(exponent)}"
+        return _tidy(f"{number:.2e}")
     return f"{number:.0f}" if size >= 1000 else f"{number:.3g}"
 
 
@@ -137,7 +137,12 @@ def _margin(number: float, lower: float | None, upper: float | None) -> float | 
 
 def _plain(number: float | bool) -> str:
     """A bound, or a number that failed, to six digits as one would write it."""
-    return str(number) if isinstance(number, (bool, int)) else f"{number:.6g}"
+    return str(number) if isinstance(number, (bool, int)) else _tidy(f"{number:.6g}")
+
+
+def _tidy(text: str) -> str:
+    """`1e-09` as `1e-9`, `1e+06` as `1e6`."""
+    return re.sub(r"e([+-])0*", r"e\1", text).replace("e+", "e")
 
 
 def _show(row: dict) -> None:

@@ -102,6 +102,10 @@ def check(id: str, answer: Any = ...) -> None:
     """
     try:
         result = grade(id, answer)
+        if result.outcome == "correct":
+            from course_lib.progress import record
+
+            record(id)
     except Exception as problem:
         result = Result(
             "error",
@@ -111,10 +115,6 @@ def check(id: str, answer: Any = ...) -> None:
             id=id,
         )
     display.show_bundle(display.result_text(result), html=display.result_html(result))
-    if result.outcome == "correct":
-        from course_lib.progress import record
-
-        record(id)
 
 
 def hint(id: str) -> None:

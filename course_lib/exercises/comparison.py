@@ -94,9 +94,12 @@ class Comparison:
             text += f" This happens for {self.case_text(index)}.{order}"
             return Result("error", text, type(trial.error).__name__)
         if trial.changed is not None and reference.changed is None:
-            right = self.same(Trial(trial.value), Trial(reference.value))
-            name = self.argument_names()[trial.changed]
-            text = diagnosis.changed_input(name, right)
+            values, wanted = (
+                [Trial(t.value, t.error) for t in trials]
+                for trials in (self.trials, self.references)
+            )
+            right = all(self.agreement(values, wanted))
+            text = diagnosis.changed_input(self.argument_names()[trial.changed], right)
             return Result("misconception", text, "changes its input")
         name, text = self.diagnosis_of_value(trial.value, reference.value) or (
             "argument order" if order else "",

@@ -83,6 +83,7 @@ def _grade_number(exercise: Exercise, answer: Any) -> Result:
     number = _one_number(answer)
     if number is None:
         text = f"A single number is asked for, and this is {a_kind(answer)}."
+        text += " Leave the quotation marks out." if isinstance(answer, str) else ""
         return Result("wrong", text, "not a number")
     got = show(number)
 

@@ -6,6 +6,7 @@ from course_lib.exercises.exercise import Exercise, Misconception
 
 
 def on_the_way(start, end, s):
+    """The point that has covered the fraction s of the straight way from start to end."""
     return start + s * (end - start)
 
 

@@ -130,7 +130,7 @@ def implicit_euler(field: Field, method: Method, t0: float, t1: float, y0, known
         residual = (y1 - y0.detach() - h * slope).reshape(size, 1)
         change, singular = torch.linalg.solve_ex(matrix, residual)
         y1 = y1 - change.reshape(y0.shape)
-        error = float(change.abs().max() / (1 + y1.abs().max()))
+        error = float(change.norm() / (1 + y1.norm()))
         if singular or not math.isfinite(error):
             raise newton_error(t0, y0, t1, "it met NaN, Inf or a singular matrix")
         if error <= tolerance:
@@ -179,7 +179,7 @@ def interpolate(field: Field, method: Method, step: Step, times: list[float]) ->
     states = torch.addmm(
         step.y0.reshape(1, -1),
         torch.stack(weights, dim=1).to(step.y0),
-        torch.stack(vectors).flatten(1),
+        torch.stack(vectors).reshape(len(vectors), step.y0.numel()),
     )
     return states.reshape(len(times), *step.y0.shape)
 
@@ -192,9 +192,9 @@ def slope_and_jacobian(field: Field, t: float, y: torch.Tensor, identity: torch.
     with torch.enable_grad():
         y = y.detach().requires_grad_()
         slope = field(t, y)
-        if not slope.requires_grad:  # func does not look at y
+        if not slope.requires_grad or not y.numel():  # func does not look at y
             return slope, torch.zeros_like(identity)
-        rows = identity.reshape(-1, *y.shape)
+        rows = identity.reshape(len(identity), *y.shape)
         (jacobian,) = torch.autograd.grad(
             slope, y, rows, is_grads_batched=True, allow_unused=True, materialize_grads=True
         )

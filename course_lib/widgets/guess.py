@@ -182,7 +182,7 @@ def _path(mystery: Mystery, law: int | None, p: float) -> torch.Tensor:
     func = mystery.func if law is None else LAWS[law].make(p)
     t = torch.linspace(0, mystery.t_end, TIMES, dtype=torch.double)
     y0 = torch.tensor(mystery.y0, dtype=torch.double)
-    return odeint(func, y0, t, rtol=1e-6, atol=1e-8, options={"max_num_steps": 5000})
+    return odeint(func, y0, t, rtol=1e-6, atol=1e-8, options={"max_num_steps": 2000})
 
 
 def trajectory_error(guess: torch.Tensor, truth: torch.Tensor) -> float:

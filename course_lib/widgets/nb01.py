@@ -75,9 +75,8 @@ def draw_neuron(fig, degrees: float, shift: float, sharpness: float) -> str:
     loss, squared, right = neuron_measures(w, b)
     ax.set(xlabel="petal length (cm)", ylabel="petal width (cm)")
     ax.set_title(f"cross-entropy {loss:.3f},  MSE {squared:.3f},  {right} of {len(x)} right")
-    handles, _ = ax.get_legend_handles_labels()
-    names = ["versicolor (0)", "virginica (1)"]
-    ax.legend(handles, names, loc="lower right", handletextpad=0.2, borderaxespad=0.1)
+    ax.text(2.95, 1.45, "versicolor (0)", fontsize="small")
+    ax.text(5.75, 2.5, "virginica (1)", fontsize="small")
     return f"w = ({w[0]:.2f}, {w[1]:.2f}), b = {b:.2f}".replace("-", "−")
 
 
@@ -104,10 +103,10 @@ neuron_explorer = register(
 )
 
 
-def folded_sheet(transform, ax, window=(-1.15, 1.65), pixels: int = 270, lines: int = 11):
+def folded_sheet(transform, ax, window=(-1.15, 1.65), pixels: int = 280, lines: int = 11):
     """Draw where a map takes a square sheet of paper: coloured by where each piece came from.
 
-    The sheet is 1,440,000 grains; a pixel has the mean colour of the grains that come to lie in it,
+    The sheet is a million grains; a pixel has the mean colour of the grains that come to lie in it,
     and is the darker the more layers they make.
 
     Args:
@@ -121,7 +120,7 @@ def folded_sheet(transform, ax, window=(-1.15, 1.65), pixels: int = 270, lines: 
     >>> folded_sheet(lambda x: x, plt.subplots()[1], pixels=20).get_aspect()
     1.0
     """
-    ticks = np.linspace(-1, 1, 1200)
+    ticks = (np.arange(1000) + 0.5) / 500 - 1
     grains = np.stack(np.meshgrid(ticks, ticks, indexing="ij"), -1).reshape(-1, 2)
     moved = _moved(transform, grains)
     place = np.floor((moved - window[0]) / (window[1] - window[0]) * pixels).astype(int)
@@ -134,7 +133,7 @@ def folded_sheet(transform, ax, window=(-1.15, 1.65), pixels: int = 270, lines: 
     count = total()
     hues = _hues(grains)[seen].T
     color = np.stack([total(channel) for channel in hues], -1) / np.maximum(count, 1)[..., None]
-    one_layer = ((window[1] - window[0]) / pixels * 600) ** 2  # grains in a pixel of flat paper
+    one_layer = ((window[1] - window[0]) / pixels * 500) ** 2  # grains in a pixel of flat paper
     opacity = 1 - 0.5 ** (count / one_layer)
     picture = np.concatenate([color, opacity[..., None]], -1).clip(0, 1)
     ax.imshow(picture, extent=(*window, *window), origin="lower", interpolation="bilinear")

@@ -1,7 +1,8 @@
-"""The explorer of notebook 02, and the two pictures that its text needs: a graph and a valley."""
+"""The explorer of notebook 02, and the pictures that its text needs: a graph, walks in a valley."""
 
 from functools import cache
 
+import matplotlib.pyplot as plt
 import torch
 from matplotlib.patches import Circle
 
@@ -52,63 +53,108 @@ def _valley(inputs: str, dtype) -> optimisers.Quadratic:
     return optimisers.least_squares(x, 2 * y - 1)
 
 
-def draw_valley(valley: optimisers.Quadratic, xlim, ylim, ax) -> None:
-    """Level lines of a loss of two weights, four times apart from each other, and its minimum."""
+def draw_paths(valley: optimisers.Quadratic, paths: dict, xlim, ylim, ax) -> None:
+    """Walks over the level lines of a loss of two weights, from a circle towards a star.
+
+    Args:
+        valley: the loss; its level lines are four times apart from each other.
+        paths: name → points [steps + 1, 2], all from the same start; long ones have no markers.
+        xlim, ylim: the window.
+    """
     w1, w2 = torch.meshgrid(torch.linspace(*xlim, 161), torch.linspace(*ylim, 121), indexing="xy")
     excess = valley.loss(torch.stack([w1, w2], -1)) - valley.floor
     levels = excess.max().item() * 4.0 ** torch.arange(-7, 1)
     ax.contour(w1, w2, excess, levels=levels.tolist(), colors="0.75", linewidths=1.2)
+    for i, (name, path) in enumerate(paths.items()):
+        ax.plot(*path.T, label=name, **_walk(i, path))
     ax.plot(*valley.minimum, marker="*", ms=14, ls="none", color=COLORS["data"], zorder=6)
+    start = next(iter(paths.values()))[0]
+    ax.plot(*start, "o", ms=10, color="white", mec=COLORS["data"], mew=2, zorder=7)
     ax.set(xlim=xlim, ylim=ylim, xlabel="$w_1$", ylabel="$w_2$")
 
 
-def draw_paths(valley: optimisers.Quadratic, paths: dict, xlim, ylim, ax) -> None:
-    """Walks over a valley, each with a colour and a marker of its own.
+def draw_descent(valley: optimisers.Quadratic, paths: dict, xlim, ylim, times=None):
+    """Two panels: walks over a valley, and the loss above its minimum along each of them.
 
     Args:
-        paths: name → points [steps + 1, 2]; what leaves the window is not drawn.
+        valley, paths, xlim, ylim: see `draw_paths`.
+        times: name → times [steps + 1]; by default the number of the step.
+
+    Returns:
+        The figure.
     """
-    draw_valley(valley, xlim, ylim, ax)
+    fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.8))
+    draw_paths(valley, paths, xlim, ylim, left)
     for i, (name, path) in enumerate(paths.items()):
-        style = {"color": CYCLE[i], "ls": LINESTYLES[i], "marker": MARKERS[i], "ms": 5, "lw": 1.8}
-        ax.plot(*path.detach().T, label=name, **style)
-    start = next(iter(paths.values()))[0]
-    ax.plot(*start, "o", ms=10, color="white", mec=COLORS["data"], mew=2, zorder=7)
+        excess = valley.loss(path) - valley.floor
+        at = torch.arange(len(path)) if times is None else times[name]
+        right.plot(at, excess, label=name, **_walk(i, path))
+    right.set(yscale="log", ylabel="loss above the minimum")
+    right.set_xlabel("step" if times is None else r"time $t = k\eta$")
+    legend(right, "above")
+    return fig
 
 
-def draw_graph(places: dict, edges: dict, values: dict, gradients: dict, ax) -> None:
-    """A computation as a graph: in each circle a name, above it its value, below its derivative.
+def _walk(i: int, path) -> dict:
+    marker = MARKERS[i] if len(path) <= 100 else ""
+    return {"color": CYCLE[i], "ls": LINESTYLES[i], "marker": marker, "ms": 5, "lw": 1.8}
+
+
+def draw_network_graph(values: dict, gradients: dict, ax=None):
+    """The 2-2-1 network as a graph: above each circle a value, below it a derivative of the loss.
 
     Args:
-        places: name → (x, y), the centre of its circle; names are set as mathematics.
-        edges: (from, to) → text of the local derivative, written on the edge.
-        values: name → number, in blue; forward.
-        gradients: name → number, in orange; backward. A name may be missing in either.
+        values: name as mathematics, such as `"z_1"` → number, written in blue.
+        gradients: the same names → number, in orange.
+
+    Returns:
+        The axes. Drawn are x₁, w₁₁ and all that is computed from them.
     """
-    radius = 0.24
-    for (start, end), text in edges.items():
-        a, b = (torch.tensor(places[name]) for name in (start, end))
-        away = (b - a) / (b - a).norm() * radius
-        ax.annotate(
-            "", b - away, a + away, arrowprops={"arrowstyle": "-|>", "color": "0.45", "lw": 1.6}
-        )
-        x, y = (a + 0.5 * (b - a)).tolist()
+    if ax is None:
+        _, ax = plt.subplots(figsize=(11, 4.5))
+    for (start, end), text in _EDGES.items():
+        a, b = (torch.tensor(_PLACES[name]) for name in (start, end))
+        away = (b - a) / (b - a).norm() * _RADIUS
+        arrow = {"arrowstyle": "-|>", "color": "0.45", "lw": 1.6}
+        ax.annotate("", b - away, a + away, arrowprops=arrow)
         box = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
-        ax.text(x, y, text, ha="center", va="center", fontsize=12, color="0.25", bbox=box)
-    for name, (x, y) in places.items():
-        ax.add_patch(Circle((x, y), radius, facecolor="white", edgecolor="0.2", lw=1.8, zorder=3))
+        middle = ((a + b) / 2).tolist()
+        ax.text(*middle, text, ha="center", va="center", fontsize=12, color="0.25", bbox=box)
+    for name, (x, y) in _PLACES.items():
+        ax.add_patch(Circle((x, y), _RADIUS, facecolor="white", edgecolor="0.2", lw=1.8, zorder=3))
         ax.text(x, y, f"${name}$", ha="center", va="center", zorder=4)
-        small = {"ha": "center", "fontsize": 13, "fontweight": "bold", "zorder": 4}
-        if name in values:
-            number = f"{values[name]:.3f}"
-            ax.text(x, y + 1.2 * radius, number, va="bottom", color=CYCLE[0], **small)
-        if name in gradients:
-            number = f"{gradients[name]:+.3f}".replace("-", "−")
-            ax.text(x, y - 1.3 * radius, number, va="top", color=CYCLE[1], **small)
-    xs, ys = zip(*places.values(), strict=True)
-    ax.set(xlim=(min(xs) - 0.5, max(xs) + 0.5), ylim=(min(ys) - 0.65, max(ys) + 0.6))
-    ax.set_aspect("equal")
+        bold = {"ha": "center", "fontsize": 13, "fontweight": "bold"}
+        ax.text(x, y + 0.29, f"{values[name]:.3f}", va="bottom", color=CYCLE[0], **bold)
+        derivative = f"{gradients[name]:+.3f}".replace("-", "−")
+        ax.text(x, y - 0.31, derivative, va="top", color=CYCLE[1], **bold)
+    ax.set(xlim=(-0.5, 7.1), ylim=(-1.15, 2.2), aspect="equal")
     ax.axis("off")
+    return ax
+
+
+_RADIUS = 0.24
+_PLACES = {
+    "w_{11}": (0.0, 1.6),
+    "x_1": (0.0, 0.3),
+    "z_1": (1.4, 1.1),
+    "z_2": (1.4, -0.5),
+    "h_1": (2.8, 1.1),
+    "h_2": (2.8, -0.5),
+    "z_3": (4.2, 0.3),
+    "o": (5.4, 0.3),
+    "L": (6.6, 0.3),
+}
+_EDGES = {
+    ("w_{11}", "z_1"): "$x_1$",
+    ("x_1", "z_1"): "$w_{11}$",
+    ("x_1", "z_2"): "$w_{12}$",
+    ("z_1", "h_1"): r"$\sigma'$",
+    ("z_2", "h_2"): r"$\sigma'$",
+    ("h_1", "z_3"): "$w_{h1}$",
+    ("h_2", "z_3"): "$w_{h2}$",
+    ("z_3", "o"): r"$\sigma'$",
+    ("o", "L"): "$2(o-y)$",
+}
 
 
 def _draw(fig, rate: float, beta: float, inputs: str) -> str:
