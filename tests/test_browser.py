@@ -45,8 +45,6 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-# What Chromium calls an error and is none.
-ALLOWED = ()
 
 WIDGET = """
 import io
@@ -174,7 +172,7 @@ class Visit:
         page.route(lambda url: not url.startswith("http://127.0.0.1:"), self._on_outside)
 
     def _on_console(self, message):
-        if message.type == "error" and not any(text in message.text for text in ALLOWED):
+        if message.type == "error":
             self.errors.append(f"{message.text} ({message.location.get('url', '')})")
 
     def _on_outside(self, route):

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LINK = re.compile(r"\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)")
+LINK = re.compile(r"\]\(\s*<?([^)\s>]+)>?(?:\s+[\"'][^\"']*[\"'])?\s*\)")
 ADDRESS = re.compile(r"https?://[^\s<>)\]\"'`]+")
 # A server that refuses a program's visit has not lost the page.
 REFUSED = {401, 403, 405, 406, 418, 429, 503}

@@ -67,7 +67,7 @@ def check_options(method: Method, options: dict | None) -> dict:
     for name, value in options.items():
         if value is None:
             continue
-        if not math.isfinite(value) or value <= 0:
+        if not _is_number(value) or not 0 < value < math.inf:
             raise ValueError(f"option {name!r} must be a positive number, got {value!r}.")
         options[name] = float(value)
     merged = allowed | options
@@ -78,11 +78,15 @@ def check_options(method: Method, options: dict | None) -> dict:
     return merged
 
 
+def _is_number(value) -> bool:
+    """Whether it is one real number, perhaps as a tensor without dimensions."""
+    return isinstance(value, Real) or (torch.is_tensor(value) and value.dim() == 0)
+
+
 def check_tolerances(rtol: float, atol: float) -> tuple[float, float]:
     """Both as floats."""
     for name, value in (("rtol", rtol), ("atol", atol)):
-        number = isinstance(value, Real) or (torch.is_tensor(value) and value.dim() == 0)
-        if not number:
+        if not _is_number(value):
             raise TypeError(f"{name} must be one number for the whole state, got {value!r}.")
         if not 0 <= value < math.inf:
             raise ValueError(f"{name} must be a number ≥ 0, got {value!r}.")
@@ -243,5 +247,5 @@ def warn_output_grid(method: Method) -> None:
             f"method {method.name!r} takes one step between output times, because it has no step "
             "size: accuracy depends on t. Set it with options={'step_size': h}. "
             "(Said once for each method.)",
-            stacklevel=3,
+            stacklevel=4,  # the caller of odeint
         )

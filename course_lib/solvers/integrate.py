@@ -3,37 +3,17 @@
 import math
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import torch
 
 from course_lib.solvers import errors
+from course_lib.solvers.adaptive import adaptive_steps
+from course_lib.solvers.dense import DenseOutput, Statistics, end_slopes, interpolate
 from course_lib.solvers.errors import SolverError
-from course_lib.solvers.steps import (
-    Field,
-    Step,
-    WatchedField,
-    adaptive_steps,
-    end_slopes,
-    fixed_steps,
-    interpolate,
-    time_grid,
-)
+from course_lib.solvers.field import Field, Step, WatchedField
+from course_lib.solvers.steps import fixed_steps, time_grid
 
-__all__ = ["DenseOutput", "Statistics", "odeint", "odeint_dense"]
-
-
-@dataclass
-class Statistics:
-    """What a solve cost: calls of func, steps accepted and steps rejected.
-
-    >>> Statistics(nfe=80, accepted=20).rejected
-    0
-    """
-
-    nfe: int = 0
-    accepted: int = 0
-    rejected: int = 0
+__all__ = ["odeint", "odeint_dense"]
 
 
 def odeint(
@@ -139,7 +119,7 @@ def odeint_dense(
     atol: float = 1e-9,
     method: str | None = "dopri5",
     options: dict | None = None,
-) -> "DenseOutput":
+) -> DenseOutput:
     """Solve y' = func(t, y) from t0 to t1 and return the solution as a function of time.
 
     Arguments and errors are those of `odeint`; a fixed-step method needs options["step_size"].
@@ -170,55 +150,6 @@ def odeint_dense(
         raise
     stats.accepted, stats.nfe = len(steps), problem.field.nfe
     return DenseOutput(problem, steps, stats)
-
-
-class DenseOutput:
-    """The solution of `odeint_dense`: call it with a time, or with a 1-D tensor of times.
-
-    Attributes:
-        ts: 1-D float64 tensor [n + 1], the ends of the n steps, in the direction of the solve.
-        ys: tensor [n + 1, *y0.shape], the states there (a tuple of such for a tuple state).
-        stats: the `Statistics` of the solve.
-
-    >>> line = odeint_dense(lambda t, y: torch.ones_like(y), torch.zeros(2), 1.0, 3.0)
-    >>> round(line(2.0)[0].item(), 5), line(torch.tensor([1.0, 3.0])).shape
-    (1.0, torch.Size([2, 2]))
-    """
-
-    def __init__(self, problem: "_Problem", steps: list[Step], stats: Statistics):
-        self._problem, self._steps, self.stats = problem, steps, stats
-        self.ts = torch.tensor([steps[0].t0, *(step.t1 for step in steps)], dtype=torch.float64)
-        self.ys = problem.unpack(torch.stack([steps[0].y0, *(step.y1 for step in steps)]))
-
-    def __call__(self, t):
-        """The state at t: [*y0.shape] for a number, [len(t), *y0.shape] for a 1-D tensor.
-
-        Raises:
-            ValueError: a time lies outside the solve, or t has more than one dimension.
-        """
-        t = torch.as_tensor(t, dtype=torch.float64, device="cpu").detach()
-        if t.dim() > 1 or t.numel() == 0:
-            raise ValueError(f"t must be a number or a 1-D tensor, got shape {tuple(t.shape)}.")
-        low, high = sorted([self.ts[0].item(), self.ts[-1].item()])
-        if not ((t >= low) & (t <= high)).all():
-            raise ValueError(
-                f"the solution is known from t = {low:g} to t = {high:g}, and t has other times: "
-                "solve over a longer interval, extrapolation would be a guess."
-            )
-        problem, flat = self._problem, t.reshape(-1)
-        sign = 1 if self.ts[-1] > self.ts[0] else -1
-        owner = torch.searchsorted(sign * self.ts[1:], sign * flat)
-        states = torch.cat(
-            [
-                interpolate(
-                    problem.field, problem.method, self._steps[i], flat[owner == i].tolist()
-                )
-                for i in torch.unique(owner).tolist()
-            ]
-        )
-        # the states came out step by step; put them in the order in which they were asked for
-        states = states[torch.argsort(torch.argsort(owner, stable=True))]
-        return problem.unpack(states if t.dim() else states[0])
 
 
 class _Problem:

@@ -1,4 +1,4 @@
-"""One step, and then many: how a state moves from t0 to t1.
+"""One step of each method, and a grid of such steps.
 
 Times and step sizes are Python floats: a tensor would cost a microsecond for every addition and
 put the choice of the step into the graph of the gradient, where it does not belong.
@@ -10,71 +10,13 @@ from itertools import pairwise
 
 import torch
 
-from course_lib.solvers.errors import SolverError, explain_call, wrong_result
+from course_lib.solvers.errors import SolverError
+from course_lib.solvers.field import Field, NotFinite, Step
 from course_lib.solvers.methods import Method
 
-__all__ = [
-    "Field",
-    "Step",
-    "WatchedField",
-    "adaptive_steps",
-    "fixed_steps",
-    "interpolate",
-    "time_grid",
-]
+__all__ = ["combine", "fixed_steps", "runge_kutta", "time_grid"]
 
-
-class Field:
-    """func(t, y) of a float t: called, counted, and its result looked at."""
-
-    def __init__(self, func, y0: torch.Tensor):
-        self.func = func
-        self.nfe = 0
-        self.shape, self.dtype, self.device = y0.shape, y0.dtype, y0.device
-        self.time_dtype = y0.real.dtype
-        self.t = self.time = None
-
-    def __call__(self, t: float, y: torch.Tensor) -> torch.Tensor:
-        self.nfe += 1
-        if t != self.t:  # two stages often share a time
-            self.t, self.time = t, torch.full((), t, dtype=self.time_dtype, device=self.device)
-        try:
-            k = self.func(self.time, y)
-        except TypeError as error:
-            explain_call(error, self.func)
-            raise
-        if (
-            not isinstance(k, torch.Tensor)
-            or k.shape != self.shape
-            or k.dtype is not self.dtype
-            or k.device != self.device
-        ):
-            raise wrong_result(k, self.shape, self.dtype, self.device, t)
-        return k
-
-
-class WatchedField(Field):
-    """A field that looks at every result and stops at the first one that is not finite."""
-
-    def __init__(self, field: Field):
-        vars(self).update(vars(field))
-
-    def __call__(self, t: float, y: torch.Tensor) -> torch.Tensor:
-        k = super().__call__(t, y)
-        if not torch.isfinite(k).all():
-            raise FloatingPointError(
-                f"{t:.9g}, where the largest |y| is {float(y.abs().max()):.2g}"
-            )
-        return k
-
-
-class Step:
-    """A step from (t0, y0) to (t1, y1), with the slopes that were evaluated on its way."""
-
-    __slots__ = ("slopes", "t0", "t1", "y0", "y1")
-
-    def __init__(self, t0: float, t1: float, y0, y1, slopes: list):
-        self.t0, self.t1, self.y0, self.y1, self.slopes = t0, t1, y0, y1, slopes
+MAX_NEWTON = 25  # iterations; four or five do if the step size is reasonable
 
 
 def combine(y: torch.Tensor, slopes: list, weights, h: float) -> torch.Tensor:
@@ -127,12 +69,37 @@ def implicit_euler(field: Field, method: Method, t0: float, t1: float, y0, known
     for _ in range(MAX_NEWTON):
         slope, jacobian = slope_and_jacobian(field, t1, y1, identity)
         matrix = identity - h * jacobian
+        if not torch.isfinite(slope).all():
+            raise NotFinite(t1, y1)
         residual = (y1 - y0.detach() - h * slope).reshape(size, 1)
         change, singular = torch.linalg.solve_ex(matrix, residual)
         y1 = y1 - change.reshape(y0.shape)
         error = float(change.norm() / (1 + y1.norm()))
         if singular or not math.isfinite(error):
-            raise newton_error(t0, y0, t1, "it met NaN, Inf or a singular matrix")
+            raise newton_error(t0, y0, t1, "the matrix of its linear equations is singular")
+        if error <= tolerance:
+            break
+    else:
+        raise newton_error(
+            t0, y0, t1, f"after {MAX_NEWTON} iterations it still moves by {error:.1e}"
+        )
+    if torch.is_grad_enabled():
+        residual = (y1 - y0 - h * field(t1, y1)).reshape(size, 1)
+        y1 = y1 - torch.linalg.solve(matrix, residual).reshape(y0.shape)
+    return Step(t0, t1, y0, y1, [known, (y1 - y0) / h])
+
+
+MAX_NEWTON):
+        slope, jacobian = slope_and_jacobian(field, t1, y1, identity)
+        matrix = identity - h * jacobian
+        if not torch.isfinite(slope).all():
+            raise NotFinite(t1, y1)
+        residual = (y1 - y0.detach() - h * slope).reshape(size, 1)
+        change, singular = torch.linalg.solve_ex(matrix, residual)
+        y1 = y1 - change.reshape(y0.shape)
+        error = float(change.norm() / (1 + y1.norm()))
+        if singular or not math.isfinite(error):
+            raise newton_error(t0, y0, t1, "the matrix of its linear equations is singular")
         if error <= tolerance:
             break
     else:
@@ -184,7 +151,6 @@ def interpolate(field: Field, method: Method, step: Step, times: list[float]) ->
     return states.reshape(len(times), *step.y0.shape)
 
 
-MAX_NEWTON = 25
 
 
 def slope_and_jacobian(field: Field, t: float, y: torch.Tensor, identity: torch.Tensor):
@@ -222,14 +188,8 @@ def fixed_steps(
     for t0, t1 in pairwise(grid):
         try:
             step = step_once(field, method, t0, t1, y0, known)
-        except FloatingPointError as where:  # from a WatchedField
-            raise SolverError(
-                f"func returned NaN or Inf at t = {where}. Look at func there (a division, a root, "
-                "a logarithm?); if |y| is huge, the steps are too large for the method to be "
-                "stable: take a smaller step_size, or method='implicit_euler'.",
-                t0,
-                y0,
-            ) from None
+        except NotFinite as error:  # from a WatchedField, or from Newton's method
+            raise error.at_step(t0, y0) from None
         yield step
         y0 = step.y1
         asked_for = len(step.slopes) > method.stages
@@ -252,99 +212,3 @@ def time_grid(
         )
     h = math.copysign(step_size, t1 - t0)
     return [t0 + i * h for i in range(n)] + [t1]
-
-
-def adaptive_steps(
-    field: Field, method: Method, y0: torch.Tensor, t0: float, t_end: float, rtol, atol, options
-) -> Iterator[Step | None]:
-    """Steps as long as the error estimate allows; yields None for every rejected one."""
-    sign = 1.0 if t_end > t0 else -1.0
-    atol = torch.tensor(atol, dtype=field.time_dtype, device=field.device)
-    power = -1 / method.order
-    k0 = field(t0, y0)
-    size = options["first_step"] or initial_step(field, method, t0, t_end, y0, k0, rtol, atol)
-    may_grow = True
-    tried = 0
-    while t0 != t_end:
-        tried += 1
-        if tried > options["max_num_steps"]:
-            raise SolverError(
-                f"{tried - 1} steps did not reach t = {t_end:g}, the solve stands at t = {t0:g} "
-                f"with steps of {size:.1e}. Loosen rtol and atol; if the problem is stiff, use "
-                "method='implicit_euler' with a step_size; or raise options['max_num_steps'].",
-                t0,
-                y0,
-            )
-        t1 = t0 + sign * size
-        if (t1 - t_end) * sign >= 0:
-            t1 = t_end
-        step = runge_kutta(field, method, t0, t1, y0, k0)
-        error = error_norm(method, step, rtol, atol)
-        if error < 1:
-            factor = options["safety"] * error**power if error > 0 else math.inf
-            factor = min(factor, options["max_factor"] if may_grow else 1.0)
-            size = abs(t1 - t0) * max(factor, options["min_factor"])
-            may_grow = True
-            yield step
-            t0, y0, k0 = t1, step.y1, step.slopes[-1]
-        else:
-            yield None
-            shrink = options["safety"] * error**power if math.isfinite(error) else 0.0
-            size = abs(t1 - t0) * max(shrink, options["min_factor"])
-            may_grow = False
-            if size < 10 * math.ulp(t0) or not torch.isfinite(k0).all():
-                raise underflow(method, step, error)
-
-
-def error_norm(method: Method, step: Step, rtol: float, atol: torch.Tensor) -> float:
-    """Root mean square of the error estimate over atol + rtol max(|y0|, |y1|) (HNW I, II.4.11)."""
-    with torch.no_grad():
-        error = combine(step.slopes[0], step.slopes, method.relative_error, 1.0)
-        largest = torch.maximum(step.y0.abs(), step.y1.abs())
-        scaled = rms(error / torch.add(atol, largest, alpha=rtol))
-    return abs((step.t1 - step.t0) * method.error[0]) * scaled
-
-
-def rms(x: torch.Tensor) -> float:
-    """Root mean square; the one place in a step where the device is waited for."""
-    return float(torch.linalg.vector_norm(x)) / math.sqrt(max(1, x.numel()))
-
-
-@torch.no_grad()
-def initial_step(field, method, t0, t_end, y0, k0, rtol, atol) -> float:
-    """A first step from the sizes of y, y' and a guess of y'' (HNW I, II.4, "starting step")."""
-    span = abs(t_end - t0)
-    scale = y0.abs() * rtol + atol
-    d0, d1 = rms(y0 / scale), rms(k0 / scale)
-    h0 = min(span, 0.01 * d0 / d1 if d0 >= 1e-5 and d1 >= 1e-5 else 1e-6)
-    signed = math.copysign(h0, t_end - t0)
-    t1 = t_end if h0 == span else t0 + signed
-    d2 = rms((field(t1, torch.add(y0, k0, alpha=signed)) - k0) / scale) / h0
-    steepest = max(d1, d2)
-    if not math.isfinite(steepest):
-        return h0
-    h1 = (0.01 / steepest) ** (1 / method.order) if steepest > 1e-15 else max(1e-6, h0 * 1e-3)
-    return min(100 * h0, h1, span)
-
-
-def underflow(method: Method, step: Step, error: float) -> SolverError:
-    """No step is small enough, because func is not finite or the solution not smooth."""
-    h = step.t1 - step.t0
-    for c, k in zip(method.c, step.slopes, strict=True):
-        if not torch.isfinite(k).all():
-            t = step.t0 + c * h
-            return SolverError(
-                f"func returned NaN or Inf at t = {t:.9g}, however small the step. Look at func "
-                "there (a division, a root, a logarithm?); if the solution itself blows up, stop "
-                "before that time.",
-                step.t0,
-                step.y0,
-            )
-    return SolverError(
-        f"the step size fell to {abs(h):.1e} at t = {step.t0:.9g} and the error estimate is still "
-        f"{error:.1e} times what rtol and atol allow. The solution blows up or jumps there (stop "
-        "before, or split the interval), or the problem is stiff (method='implicit_euler' with a "
-        "step_size), or the tolerance is below the precision of the dtype (use float64).",
-        step.t0,
-        step.y0,
-    )

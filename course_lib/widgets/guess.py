@@ -13,12 +13,11 @@ import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from course_lib import plotting, systems
 from course_lib.solvers import SolverError, odeint
-from course_lib.widgets.base import DPI, WIDTH, _Box, encode_png
+from course_lib.widgets.base import WIDTH, _Box, canvas_for, png_of
 
 __all__ = ["LAWS", "MYSTERIES", "Game", "GuessTheODE", "guess_the_ode", "trajectory_error"]
 
@@ -364,8 +363,7 @@ class GamePanel:
 
     def __init__(self, widget: GuessTheODE):
         self.game = Game()
-        self._figure = Figure(figsize=widget.figsize, dpi=DPI, layout="constrained")
-        self._canvas = FigureCanvasAgg(self._figure)
+        self._canvas = canvas_for(widget.figsize)
         wide = ipywidgets.Layout(width=f"{WIDTH}px", max_width="100%")
         style = {"description_width": "initial"}
         self.law = ipywidgets.Dropdown(
@@ -419,10 +417,9 @@ class GamePanel:
 
     def _show(self, said: str) -> None:
         game = self.game
-        self._figure.clear()
-        draw(self._figure, game)
-        self._canvas.draw()
-        self.image.value = encode_png(np.asarray(self._canvas.buffer_rgba())[..., :3])
+        self._canvas.figure.clear()
+        draw(self._canvas.figure, game)
+        self.image.value = png_of(self._canvas)
         score = (
             f"Round {game.round + 1} of {len(MYSTERIES)}. "
             f"Points: {game.points[game.round]} in this round, {game.total} in all."
