@@ -70,6 +70,8 @@ def test_growth_equations():
             assert slope == pytest.approx(rate(formula(t)), rel=1e-8)
     logistic = systems.logistic(r, K)
     assert logistic.exact(3.0, torch.tensor([B0])).item() == pytest.approx(formula(3.0))
+    late = logistic.exact(90.0, torch.tensor([[2.0], [10.0], [60.0], [140.0]]))
+    assert late.unique().tolist() == [100.0]  # section 4.8: where they came from is lost
 
 
 def test_lipschitz_condition():

@@ -347,6 +347,14 @@ def test_an_unstable_method_overflows():
     assert torch.isfinite(info.value.solution).all()
 
 
+def test_the_state_overflows_while_func_is_finite():
+    settings = {"method": "euler", "options": {"step_size": 0.25}}
+    y0 = torch.full((2,), 3e38)
+    with pytest.raises(SolverError, match=r"step to t = 0.5, although func was finite") as info:
+        odeint(lambda t, y: torch.full_like(y, 1e38), y0, T.float(), **settings)
+    assert info.value.t == 0.25
+
+
 @pytest.mark.parametrize("t_end", [2.0, -2.0])
 def test_a_solution_that_blows_up(t_end):
     """y' = ±y² reaches infinity at |t| = 1: the error says when, and carries the rise to there."""

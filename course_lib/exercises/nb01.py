@@ -107,6 +107,22 @@ def _neuron_one_number(x, w, b, phi):
     return phi((x * w).sum() + b)
 
 
+def _neuron_products_only(x, w, b, phi):
+    return phi(x * w + b)
+
+
+def _neuron_two_inputs(x, w, b, phi):
+    return phi(x[:, 0] * w[0] + x[:, 1] * w[1] + b)
+
+
+def _neuron_always_sigmoid(x, w, b, phi):
+    return torch.sigmoid(x @ w + b)
+
+
+def _neuron_subtracts_bias(x, w, b, phi):
+    return phi(x @ w - b)
+
+
 NEURON = Exercise(
     id="01.2",
     title="A neuron",
@@ -156,6 +172,30 @@ NEURON = Exercise(
             _neuron_one_number,
             "You get {got}, expected is {expected}: a single number for the whole batch. `.sum()` "
             "without an axis adds up the samples as well.",
+        ),
+        Misconception(
+            "products not added up",
+            _neuron_products_only,
+            "You get {got}, expected is {expected}: a row of d numbers for each sample. `x * w` "
+            "multiplies; (1.1) adds up the products, then b, and then comes φ.",
+        ),
+        Misconception(
+            "two inputs only",
+            _neuron_two_inputs,
+            "Right for flowers, who have two inputs. For {case} you get {got}, expected is "
+            "{expected}: the third input is left out. Write the sum without counting the inputs.",
+        ),
+        Misconception(
+            "always a sigmoid",
+            _neuron_always_sigmoid,
+            "For {case} you get {got}, expected is {expected}: your neuron has a sigmoid built in. "
+            "Which activation does the caller want?",
+        ),
+        Misconception(
+            "bias subtracted",
+            _neuron_subtracts_bias,
+            "You get {got}, expected is {expected}. The bias is added; here it is negative by "
+            "itself.",
         ),
     ],
     means="for any number of inputs a neuron is one weighted sum and one function of a number.",
@@ -222,6 +262,10 @@ def _layer_linear(x, W, b, phi):
     return x @ W.T + b
 
 
+def _layer_columns_and_rows(x, W, b, phi):
+    return phi(W @ x.T + b)
+
+
 LAYER = Exercise(
     id="01.3",
     title="A layer, for a batch",
@@ -259,6 +303,13 @@ LAYER = Exercise(
             "samples are the rows, of what comes out as of what goes in.",
         ),
         Misconception(
+            "samples in columns, biases in rows",
+            _layer_columns_and_rows,
+            "You get {got}, expected is {expected}. `W @ x.T` has one *row* for each neuron, and "
+            "`+ b` adds one number to each *column*: every sample gets another's bias. Which order "
+            "of the product leaves the neurons along the columns?",
+        ),
+        Misconception(
             "matrix in front of the batch",
             _layer_matrix_first,
             "You get {got}, expected is {expected}. `W @ x` is right for one sample, a vector. A "
@@ -283,7 +334,7 @@ LAYER = Exercise(
             "of such layers is worth a single one.",
         ),
     ],
-    means="a thousand samples are one matrix product: most of a network's work is this line.",
+    means="one matrix product serves a thousand samples; most of a network's work is this line.",
     cases=layer_cases,
 )
 
@@ -316,6 +367,10 @@ def _count_bias_per_layer(widths):
 
 def _count_units(widths):
     return sum(widths)
+
+
+def _count_without_last_layer(widths):
+    return mlp_parameters(widths[:-1])
 
 
 def _count_bias_per_input(widths):
@@ -360,6 +415,12 @@ COUNT = Exercise(
             "set are on the arrows, and one more in each circle that computes.",
         ),
         Misconception(
+            "last layer forgotten",
+            _count_without_last_layer,
+            "You get {got}, expected is {expected}: the outputs are neurons too, with weights and "
+            "biases of their own.",
+        ),
+        Misconception(
             "one bias for each input",
             _count_bias_per_input,
             "You get {got}, expected is {expected}. You count the biases where the arrows start; "
@@ -383,8 +444,14 @@ def xor_weights():
 
 def xor_answers(answer, x):
     """What the network with the weights that `answer` returns says at the points x, 0 or 1."""
-    W, b, v, c = (torch.as_tensor(part, dtype=torch.float64) for part in answer())
-    return (torch.relu(x @ W.T + b) @ v + c > 0).double()
+    weights = answer()
+    if not isinstance(weights, tuple) or len(weights) != 4:
+        raise ValueError("four things are asked for: return W, b, v, c")
+    W, b, v, c = (torch.as_tensor(part, dtype=torch.float64) for part in weights)
+    if W.shape != (2, 2) or b.numel() != 2 or v.numel() != 2 or c.numel() != 1:
+        shapes = ", ".join(str(list(part.shape)) for part in (W, b, v, c))
+        raise ValueError(f"W, b, v, c must have the shapes [2, 2], [2], [2], []; yours: {shapes}")
+    return (torch.relu(x @ W.T + b.reshape(2)) @ v.reshape(2) + c.reshape(()) > 0).double()
 
 
 def _weights(W, b, v, c):
@@ -498,6 +565,10 @@ def _mse_samples_only(prediction, target):
     return ((prediction - target) ** 2).sum() / len(prediction)
 
 
+def _mse_by_feature(prediction, target):
+    return ((prediction - target) ** 2).mean(0)
+
+
 def _mse_absolute(prediction, target):
     return (prediction - target).abs().mean()
 
@@ -545,6 +616,12 @@ MSE = Exercise(
             "targets [n, k] there are n·k squared differences.",
         ),
         Misconception(
+            "one number for each feature",
+            _mse_by_feature,
+            "You get {got}, expected is {expected}. With targets [n, k] you return one number for "
+            "each of the k columns. A loss is a single number: `.mean()` needs no axis.",
+        ),
+        Misconception(
             "absolute values",
             _mse_absolute,
             "You get {got}, expected is {expected}: the mean *absolute* error, a loss of its own "
@@ -569,7 +646,7 @@ MSE = Exercise(
             "derivative; (1.9) doesn't.",
         ),
     ],
-    means="a loss is one number, and comparable between data sets of different size.",
+    means="the loss is one number, comparable between data sets of different size.",
     cases=mse_cases,
 )
 

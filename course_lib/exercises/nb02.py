@@ -49,6 +49,16 @@ def _slope_early(x, w, b, y):
     return (2 * (o - y) * torch.sigmoid(x) * (1 - torch.sigmoid(x)) * x).mean()
 
 
+def _slope_formula_of_z(x, w, b, y):
+    z = w * x + b
+    return (2 * (torch.sigmoid(z) - y) * z * (1 - z) * x).mean()
+
+
+def _slope_times_weight(x, w, b, y):
+    o = torch.sigmoid(w * x + b)
+    return (2 * (o - y) * o * (1 - o) * w).mean()
+
+
 def _slope_without_activation(x, w, b, y):
     return (2 * (torch.sigmoid(w * x + b) - y) * x).mean()
 
@@ -109,10 +119,22 @@ SLOPE = Exercise(
             "What goes into it?",
         ),
         Misconception(
+            "z(1 − z) for the slope",
+            _slope_formula_of_z,
+            "You get {got}, expected is {expected}. σ′ = σ(1 − σ) means σ(z) times 1 − σ(z). Which "
+            "of your variables is σ(z)?",
+        ),
+        Misconception(
             "φ′ forgotten",
             _slope_without_activation,
             "You get {got}, expected is {expected}. A link of the chain is missing: your output "
             "answers to z as if there were no activation in between.",
+        ),
+        Misconception(
+            "w where x belongs",
+            _slope_times_weight,
+            "You get {got}, expected is {expected}: that is how L answers to the *input*. Hold x "
+            "fixed and move w: by how much does w x + b move?",
         ),
         Misconception(
             "x forgotten",
@@ -346,6 +368,19 @@ def _order_by_distance(result, parents):
     return order[::-1]
 
 
+def _order_on_the_way_down(result, parents):
+    order = []
+
+    def visit(name):
+        if name not in order:
+            order.append(name)
+            for parent in parents(name):
+                visit(parent)
+
+    visit(result)
+    return order[::-1]
+
+
 def _order_first_parent_only(result, parents):
     first = parents(result)[:1]
     return [*(_order_first_parent_only(first[0], parents) if first else []), result]
@@ -447,6 +482,13 @@ ORDER = Exercise(
             "Your list is {got}; asked for is {expected}. "
             "A short path and a long one lead to the same value, and you place it where you first "
             "met it. Do all of its parents stand before it?",
+        ),
+        Misconception(
+            "places a name on the way down",
+            _order_on_the_way_down,
+            "Your list is {got}; asked for is {expected}. You note a name when you first come to "
+            "it, and turn the list round at the end. When are all parents of a name sure to be "
+            "placed: on the way down, or on the way back up?",
         ),
         Misconception(
             "follows one parent only",
@@ -643,7 +685,7 @@ STABLE = Exercise(
         Misconception(
             "upside down",
             6.0,
-            "{got} is λ_max over two: a steeper valley would allow a longer step. Solve (2.11) "
+            "{got} is λ_max over two: a steeper valley would allow a longer step. Solve (2.12) "
             "for η once more.",
         ),
     ],

@@ -111,9 +111,9 @@ EULER = Exercise(
         Misconception(
             "updates in place",
             _euler_in_place,
-            "You get {got}, and {expected} is right; but the caller's own `y` holds it now as well: "
-            "`+=` on a tensor overwrites it. In a stored trajectory every earlier state would "
-            "change too.",
+            "You get {got}, and {expected} is right; but the caller's own `y` holds it now as "
+            "well: `+=` on a tensor overwrites it. In a stored trajectory every earlier state "
+            "would change too.",
         ),
         Misconception(
             "returns the change only",

@@ -97,6 +97,8 @@ def odeint(
                 stop = bisect_right(times, sign * step.t1, done, key=lambda time: sign * time)
                 solution.append(interpolate(field, problem.method, step, times[done:stop]))
                 done = stop
+        if done > 1:
+            problem.check_end(state, step)
     except SolverError as error:
         problem.complete(error, times, torch.cat(solution))
         raise
@@ -144,6 +146,7 @@ def odeint_dense(
             else:
                 end_slopes(problem.field, problem.method, step)
                 steps.append(step)
+        problem.check_end(problem.y0, steps[-1])
     except SolverError as error:
         ends = [times[0], *(step.t1 for step in steps)]
         problem.complete(error, ends, torch.stack([problem.y0, *(step.y1 for step in steps)]))
@@ -201,25 +204,39 @@ class _Problem:
     def steps(self, y0, times: list[float], eps: float) -> Iterator[Step | None]:
         """The steps from times[0] to times[-1]; None stands for a rejected one."""
         if len(times) == 1:
-            return
+            return iter(())
         if self.adaptive:
-            yield from adaptive_steps(
-                self.field, self.method, y0, times[0], times[-1], self.rtol, self.atol, self.options
+            tolerances = self.rtol, self.atol
+            return adaptive_steps(
+                self.field, self.method, y0, times[0], times[-1], *tolerances, self.options
             )
-            return
-        grid, size = times, self.options["step_size"]
+        size = self.options["step_size"]
         if size is None:
             errors.warn_output_grid(self.method)
+            self.grid = times
         else:
-            grid = time_grid(times[0], times[-1], size, self.options["max_num_steps"], eps)
-        for step in fixed_steps(self.field, self.method, y0, grid):
-            yield step
-        # NaN and Inf never leave a state again, so one look at the last one is enough. Only if it
-        # fails is the solve repeated, with a look at every call, to name the time.
-        if not errors.all_finite(step.y1):
-            with torch.no_grad():
-                for _ in fixed_steps(WatchedField(self.field), self.method, y0, grid):
-                    pass
+            self.grid = time_grid(times[0], times[-1], size, self.options["max_num_steps"], eps)
+        return fixed_steps(self.field, self.method, y0, self.grid)
+
+    @torch.no_grad()
+    def check_end(self, y0, last: Step) -> None:
+        """Raise if the last state of fixed steps is not finite.
+
+        NaN and Inf never leave a state again, so this one look is enough. Only if it fails is the
+        solve repeated, with a look at every call, to name the time.
+        """
+        if self.adaptive or errors.all_finite(last.y1):
+            return
+        for step in fixed_steps(WatchedField(self.field), self.method, y0, self.grid):
+            if not errors.all_finite(step.y1):
+                break
+        raise SolverError(
+            f"the state became NaN or Inf in the step to t = {step.t1:g}, although func was "
+            "finite: it grew beyond the range of its dtype. Take a smaller step_size, or stop "
+            "earlier.",
+            step.t0,
+            step.y0,
+        )
 
     def complete(self, error: SolverError, times: list[float], ys: torch.Tensor) -> None:
         """Put the states at the output times before error.t in front of the last good state."""

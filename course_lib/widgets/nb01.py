@@ -63,7 +63,7 @@ def draw_neuron(fig, degrees: float, shift: float, sharpness: float) -> str:
     x, y = _petals()
     w, b = neuron_weights(degrees, shift, sharpness)
     plotting.decision_map(
-        lambda points: neuron(points.double(), w, b, torch.sigmoid), *WINDOW, ax, density=70,
+        lambda points: neuron(points.double(), w, b, torch.sigmoid), *WINDOW, ax, density=100,
         points=x, labels=y,
     )  # fmt: skip
     direction = w / w.norm()
