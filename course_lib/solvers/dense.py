@@ -22,17 +22,15 @@ def end_slopes(field: Field, method: Method, step: Step) -> tuple[torch.Tensor, 
     return step.slopes[0], step.slopes[-1]
 
 
-def interpolate(field: Field, method: Method, step: Step, times: list[float]) -> torch.Tensor:
-    """The states [len(times), *y0.shape] at times inside a step, all with one matmul.
+def interpolate(field: Field, method: Method, step: Step, times: list[float]) -> list:
+    """The states at times inside a step, a list of tensors of y0's shape, with one matmul.
 
     A cubic through both states and both slopes (Hermite), whose error is O(h⁴); for dopri5 a
     quartic is added, zero with its slope at both ends, and makes it O(h⁵) (HNW I, II.6).
     """
     if times[-1] == step.t1:
-        end = step.y1.unsqueeze(0)
-        if len(times) == 1:
-            return end
-        return torch.cat([interpolate(field, method, step, times[:-1]), end])
+        before = interpolate(field, method, step, times[:-1]) if len(times) > 1 else []
+        return [*before, step.y1]
     h = step.t1 - step.t0
     k0, k1 = end_slopes(field, method, step)
     s = (torch.tensor(times, dtype=torch.float64) - step.t0) / h
@@ -47,7 +45,7 @@ def interpolate(field: Field, method: Method, step: Step, times: list[float]) ->
         torch.stack(weights, dim=1).to(step.y0),
         torch.stack(vectors).reshape(len(vectors), step.y0.numel()),
     )
-    return states.reshape(len(times), *step.y0.shape)
+    return list(states.reshape(len(times), *step.y0.shape).unbind())
 
 
 @dataclass
@@ -100,14 +98,10 @@ class DenseOutput:
         problem, flat = self._problem, t.reshape(-1)
         sign = 1 if self.ts[-1] > self.ts[0] else -1
         owner = torch.searchsorted(sign * self.ts[1:], sign * flat)
-        states = torch.cat(
-            [
-                interpolate(
-                    problem.field, problem.method, self._steps[i], flat[owner == i].tolist()
-                )
-                for i in torch.unique(owner).tolist()
-            ]
-        )
+        states = []
+        for i in torch.unique(owner).tolist():
+            times = flat[owner == i].tolist()
+            states += interpolate(problem.field, problem.method, self._steps[i], times)
         # the states came out step by step; put them in the order in which they were asked for
-        states = states[torch.argsort(torch.argsort(owner, stable=True))]
+        states = torch.stack(states)[torch.argsort(torch.argsort(owner, stable=True))]
         return problem.unpack(states if t.dim() else states[0])

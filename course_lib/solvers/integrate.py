@@ -81,7 +81,7 @@ def odeint(
     problem = _Problem(func, y0, rtol, atol, method, options)
     times = errors.check_times(t)
     state, field, stats = problem.y0, problem.field, Statistics()
-    solution = [state.unsqueeze(0)]
+    solution = [state]
     time_gradient = t.requires_grad and torch.is_grad_enabled() and len(times) > 1
     if time_gradient:  # starting dt later from the same y0 is starting here from y0 - f dt
         state = state - _zero(t[0], state) * _slope(field, times[0], state)
@@ -95,14 +95,14 @@ def odeint(
             stats.accepted += 1
             if (step.t1 - times[done]) * sign >= 0:
                 stop = bisect_right(times, sign * step.t1, done, key=lambda time: sign * time)
-                solution.append(interpolate(field, problem.method, step, times[done:stop]))
+                solution += interpolate(field, problem.method, step, times[done:stop])
                 done = stop
         if done > 1:
             problem.check_end(state, step)
     except SolverError as error:
-        problem.complete(error, times, torch.cat(solution))
+        problem.complete(error, times, solution)
         raise
-    ys = torch.cat(solution)
+    ys = torch.stack(solution)
     if time_gradient:
         slopes = [_slope(field, time, y) for time, y in zip(times[1:], ys[1:], strict=True)]
         shift = _zero(t[1:], state).reshape(-1, *[1] * state.dim())
@@ -149,7 +149,7 @@ def odeint_dense(
         problem.check_end(problem.y0, steps[-1])
     except SolverError as error:
         ends = [times[0], *(step.t1 for step in steps)]
-        problem.complete(error, ends, torch.stack([problem.y0, *(step.y1 for step in steps)]))
+        problem.complete(error, ends, [problem.y0, *(step.y1 for step in steps)])
         raise
     stats.accepted, stats.nfe = len(steps), problem.field.nfe
     return DenseOutput(problem, steps, stats)
@@ -238,13 +238,13 @@ class _Problem:
             step.y0,
         )
 
-    def complete(self, error: SolverError, times: list[float], ys: torch.Tensor) -> None:
+    def complete(self, error: SolverError, times: list[float], ys: list) -> None:
         """Put the states at the output times before error.t in front of the last good state."""
         last = error.t
         sign = 1 if times[-1] > times[0] else -1
         kept = [time for time in times[: len(ys)] if (last - time) * sign > 0]
         error.times = torch.tensor([*kept, last], dtype=torch.float64)
-        states = torch.cat([ys[: len(kept)], error.solution.unsqueeze(0)])
+        states = torch.stack([*ys[: len(kept)], error.solution])
         error.solution = self.unpack(states.detach())
 
 

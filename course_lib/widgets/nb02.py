@@ -22,7 +22,7 @@ def petals() -> tuple[torch.Tensor, torch.Tensor]:
 
     >>> x, y = petals()
     >>> x.shape, int(y.sum())
-    (torch.Size([67, 2]), 33)
+    (torch.Size([67, 2]), 34)
     """
     data = iris(columns=(2, 3))
     rows = data.y_train > 0
