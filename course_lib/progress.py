@@ -65,8 +65,8 @@ def record(id: str) -> None:
 def progress(ax=None) -> None:
     """Draw the course map with what is done in each notebook, and say where to go on.
 
-    >>> progress()  # doctest: +ELLIPSIS
-    ... exercises done. ...
+    >>> progress()  # doctest: +SKIP
+    6 of 25 exercises done. Next: 04.2 One step of Euler, in 04 Differential equations.
     """
     import matplotlib.pyplot as plt
 

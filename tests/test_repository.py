@@ -1,6 +1,7 @@
 """The repository itself: pins, commands, generated files, licences, and what must not be in it."""
 
 import ast
+import doctest
 import importlib.metadata
 import os
 import re
@@ -182,6 +183,11 @@ def test_every_package_of_the_library_is_installed():
 
 
 # --- commands --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("module", [binder, check_links, repin], ids=lambda m: m.__name__)
+def test_examples_in_the_tools(module):
+    assert doctest.testmod(module) == (0, 1)
 
 
 @pytest.fixture

@@ -58,8 +58,8 @@ def leapfrog(field: Field, method: Method, t0: float, t1: float, y0, known) -> S
 def implicit_euler(field: Field, method: Method, t0: float, t1: float, y0, known) -> Step:
     """Solve y1 = y0 + h func(t1, y1) by Newton's method with the Jacobian from autograd.
 
-    The gradient does not pass through the iteration: at the solution, one more Newton step whose
-    matrix and starting point are constants has exactly the derivative of the implicit function.
+    The gradient does not pass through the iteration: one more Newton step from the solution, with
+    matrix and starting point as constants, has the derivative of the implicit function.
     """
     h = t1 - t0
     size = y0.numel()
@@ -95,7 +95,7 @@ def slope_and_jacobian(field: Field, t: float, y: torch.Tensor, identity: torch.
         y = y.detach().requires_grad_()
         slope = field(t, y)
         if not slope.requires_grad or not y.numel():  # func does not look at y
-            return slope, torch.zeros_like(identity)
+            return slope.detach(), torch.zeros_like(identity)
         rows = identity.reshape(len(identity), *y.shape)
         (jacobian,) = torch.autograd.grad(
             slope, y, rows, is_grads_batched=True, allow_unused=True, materialize_grads=True
