@@ -189,6 +189,15 @@ def table(record: dict) -> str:
             cells.append(f"{entry['median']:.2f} [{low:.2f}, {high:.2f}], NFE {entry['nfe']}")
         verdict = "met" if row["contenders"]["course_lib"]["median"] <= row["target"] else "missed"
         lines.append(f"| {row['case']} | {' | '.join(cells)} | ≤ {row['target']}, {verdict} |")
+    for row in record["rows"]:
+        ours, bare = row["contenders"]["course_lib"], row["contenders"].get("bare loop")
+        if bare and ours["median"] > row["target"]:
+            gap = ours["median"] - bare["median"]
+            lines += [
+                "",
+                f"Missed, {row['case']}: the bare loop takes {bare['median']:.2f}; set-up, checks "
+                f"and one stepper for all methods cost {gap:.2f} of so short a solve.",
+            ]
     packages = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
     lines += ["", f"{record['cpu']}; Python {record['python']}, {packages}; {record['date']}."]
     return "\n".join(lines) + "\n"

@@ -93,7 +93,10 @@ def odeint(
                 stats.rejected += 1
                 continue
             stats.accepted += 1
-            if (step.t1 - times[done]) * sign >= 0:
+            if step.t1 == times[done]:
+                solution.append(step.y1)
+                done += 1
+            elif (step.t1 - times[done]) * sign > 0:
                 stop = bisect_right(times, sign * step.t1, done, key=lambda time: sign * time)
                 solution += interpolate(field, problem.method, step, times[done:stop])
                 done = stop
@@ -218,7 +221,6 @@ class _Problem:
             self.grid = time_grid(times[0], times[-1], size, self.options["max_num_steps"], eps)
         return fixed_steps(self.field, self.method, y0, self.grid)
 
-    @torch.no_grad()
     def check_end(self, y0, last: Step) -> None:
         """Raise if the last state of fixed steps is not finite.
 
@@ -227,9 +229,10 @@ class _Problem:
         """
         if self.adaptive or errors.all_finite(last.y1):
             return
-        for step in fixed_steps(WatchedField(self.field), self.method, y0, self.grid):
-            if not errors.all_finite(step.y1):
-                break
+        with torch.no_grad():
+            for step in fixed_steps(WatchedField(self.field), self.method, y0, self.grid):
+                if not errors.all_finite(step.y1):
+                    break
         raise SolverError(
             f"the state became NaN or Inf in the step to t = {step.t1:g}, although func was "
             "finite: it grew beyond the range of its dtype. Take a smaller step_size, or stop "
