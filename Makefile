@@ -36,8 +36,8 @@ lab: $(VENV)/.lab  ## set up, and open JupyterLab at the first notebook (ARGS="-
 test: $(VENV)/.dev  ## set up, and run every test (ARGS="-k solvers")
 	$(RUN) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
-test-fast: $(VENV)/.dev  ## library and style only: no notebook run, no browser, no install; under a minute
-	$(RUN) -m pytest -n $(WORKERS) --dist loadfile -m "not notebook and not browser and not install" $(ARGS)
+test-fast: $(VENV)/.dev  ## library and style: no notebook run, no browser, no install; about a minute
+	$(RUN) -m pytest -n $(WORKERS) --dist loadfile -m "not (notebook or browser or install or slow)" $(ARGS)
 
 notebooks: $(VENV)/.dev  ## execute notebooks in place (NB=04 for one, NB="03 04", ARGS=--check)
 	$(RUN) tools/execute_notebooks.py $(ARGS) $(NB)
@@ -49,9 +49,8 @@ experiments: $(VENV)/.dev  ## run the scripts that make data/results (NAME=depth
 	@set -e; for script in $(or $(NAME:%=experiments/%.py),$(wildcard experiments/[a-z]*.py)); do \
 	  echo "$$script"; $(RUN) $$script; done
 
-bench: $(VENV)/.dev  ## measure beside the peers (NAME=overhead for one)
-	@set -e; for script in $(or $(NAME:%=benchmarks/%.py),$(wildcard benchmarks/[a-z]*.py)); do \
-	  echo "$$script"; $(RUN) $$script; done
+bench: $(VENV)/.dev  ## measure beside the peers, and write benchmarks/results/
+	$(RUN) -m benchmarks.$(or $(NAME),solvers)
 
 docs: $(VENV)/.dev  ## write what is generated: CLAIMS.md, the README's tables and badges, binder/
 	$(RUN) -m course_lib.claims

@@ -1,8 +1,8 @@
 """What all tests share: the environment they run in, tidiness, and the notebooks' budgets.
 
 Markers (pyproject.toml): `notebook` is set here on every notebook cell; `browser` drives Chromium;
-`install` creates environments; `gpu` needs a CUDA device. `make test-fast` leaves out the first
-three.
+`install` creates environments; `slow` takes seconds a case; `gpu` needs a CUDA device. `make
+test-fast` leaves out the first four.
 """
 
 import os

@@ -614,6 +614,12 @@ def _log_scale(*axes) -> None:
         )  # eight a decade would double the drawing time
         axis.set_major_formatter(major)
         axis.set_minor_formatter(minor)
+        # Minor ticks are shorter: without the difference their labels would not stand in line.
+        name = f"{axis.axis_name}tick"
+        size, pad, short = (
+            plt.rcParams[f"{name}.{k}"] for k in ("major.size", "major.pad", "minor.size")
+        )
+        axis.set_tick_params(which="minor", pad=size + pad - short)
 
 
 def _is_short(axis) -> bool:

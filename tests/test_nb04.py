@@ -331,6 +331,7 @@ def test_right_guesses_win_every_round_but_the_last():
     assert "game is over: 600 of 700" in game.next_round()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mystery", MYSTERIES, ids=lambda m: str(m.law))
 def test_no_other_law_would_pass(mystery):
     """At every fourth value of every other law of as many states the error is above 2 %."""

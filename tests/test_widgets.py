@@ -341,12 +341,14 @@ def test_noise_is_rejected(talk, capsys):
 # --- the course's explorers -----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("check", CHECKS)
 @pytest.mark.parametrize("name", EXPLORERS)
 def test_explorer(name, check):
     check(EXPLORERS[name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPLORERS)
 def test_explorer_is_silent(name, capsys):
     assert_silent(EXPLORERS[name], capsys)

@@ -34,12 +34,16 @@ def turning(t, y):
 
 
 def step_cases(generator):
-    """(func, t, y, h) for a step function: one bunny first, then time, curvature, a batch."""
+    """(func, t, y, h) for a step function: growth first, then time, curvature, a batch.
+
+    On linear equations all methods of order four agree; the curved one's long step tells them
+    apart. No h is 1, so that a missing or a doubled h always shows.
+    """
     start = 1 + torch.rand(3, 2, generator=generator)
     return [
         (growth, 0.0, torch.tensor([10.0]), 0.1),
         (lag, 1.0, torch.tensor([3.0]), 0.5),
-        (curved, 0.5, 1 + torch.rand(1, generator=generator), 0.25),
+        (curved, 0.5, 1 + torch.rand(1, generator=generator), 0.8),
         (turning, 0.3, start[0], 0.2),
         (turning, 0.7, start, 0.1),
     ]
@@ -81,6 +85,10 @@ def _euler_swapped(func, t, y, h):
 
 def _euler_backwards(func, t, y, h):
     return y - h * func(t, y)
+
+
+def _euler_multiplies(func, t, y, h):
+    return y * (1 + h * func(t, y))
 
 
 EULER = Exercise(
@@ -133,6 +141,12 @@ EULER = Exercise(
             "You get {got}, expected is {expected}: you walk against the slope, which is the step "
             "into the past (and, in notebook 02, gradient descent).",
         ),
+        Misconception(
+            "multiplies by the state once more",
+            _euler_multiplies,
+            "You get {got}, expected is {expected}. `func` is given the state and returns a slope, "
+            "in bunnies a month; you use it like a rate, a share of the state. Which is it?",
+        ),
     ],
     means="this one line is also a residual block: what comes out is what went in, plus a little.",
     cases=step_cases,
@@ -177,6 +191,10 @@ def _order_fine_is_exact(coarse, medium, fine):
 
 def _order_base_four(coarse, medium, fine):
     return math.log(abs(coarse - medium) / abs(medium - fine), 4)
+
+
+def _order_rounded(coarse, medium, fine):
+    return round(math.log2(abs(coarse - medium) / abs(medium - fine)))
 
 
 def order_cases(generator):
@@ -237,6 +255,13 @@ ORDER = Exercise(
             _order_base_four,
             "You get {got}, expected is {expected}. From the first result to the last, h shrinks "
             "four-fold; but from one *difference* to the next?",
+        ),
+        Misconception(
+            "rounded",
+            _order_rounded,
+            "You get {got}, expected is {expected}. The order of a method is a whole number, a "
+            "*measured* one is not: what it is off by tells how far these h are from zero. "
+            "What does your rounding hide?",
         ),
     ],
     means="two differences cancel the unknown exact answer, so any solver's order can be measured.",
@@ -303,11 +328,58 @@ def _rk4_accumulates(func, t, y, h):
     return y + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
 
 
+def _rk4_with_h(slope=0, trial=1, result=1):
+    """RK4 with other powers of h in the slopes, the trial states and the result."""
+
+    def step(func, t, y, h):
+        s, a, b = h**slope, h**trial, h**result
+        k1 = s * func(t, y)
+        k2 = s * func(t + h / 2, y + a / 2 * k1)
+        k3 = s * func(t + h / 2, y + a / 2 * k2)
+        k4 = s * func(t + h, y + a * k3)
+        return y + b / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+
+    return step
+
+
+def _rk4_trials_without_y(func, t, y, h):
+    k1 = func(t, y)
+    k2 = func(t + h / 2, h / 2 * k1)
+    k3 = func(t + h / 2, h / 2 * k2)
+    k4 = func(t + h, h * k3)
+    return y + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+
+
+def _rk4_increment_only(func, t, y, h):
+    return rk4_step(func, t, y, h) - y
+
+
+def _rk4_without_parentheses(func, t, y, h):
+    k1 = func(t, y)
+    k2 = func(t + h / 2, y + h / 2 * k1)
+    k3 = func(t + h / 2, y + h / 2 * k2)
+    k4 = func(t + h, y + h * k3)
+    return y + h / 6 * k1 + 2 * k2 + 2 * k3 + k4
+
+
+def _rk4_three_eighths(func, t, y, h):
+    k1 = func(t, y)
+    k2 = func(t + h / 3, y + h / 3 * k1)
+    k3 = func(t + 2 * h / 3, y + h * (k2 - k1 / 3))
+    k4 = func(t + h, y + h * (k1 - k2 + k3))
+    return y + h / 8 * (k1 + 3 * k2 + 3 * k3 + k4)
+
+
+_H_TWICE = (
+    "You get {got}, expected is {expected}. A slope times a time is a change; somewhere you "
+    "multiply by h a second time. Follow h from your slopes "
+)
+
 RK4 = Exercise(
     id="04.3",
     title="The classical Runge–Kutta step",
     difficulty=2,
-    minutes=8,
+    minutes=6,
     hints=[
         "Four calls of `func`, each using the slope found by the one before. Name them k1 … k4.",
         "Every trial point starts from the *same* y: y + (h/2)·k1, y + (h/2)·k2, y + h·k3.",
@@ -364,6 +436,57 @@ RK4 = Exercise(
             "You get {got}, expected is {expected}. Each of your trial states starts from the "
             "trial state before it. Where does every one of them start in (4.14)?",
         ),
+        Misconception(
+            "h missing in the trial states",
+            _rk4_with_h(trial=0),
+            "You get {got}, expected is {expected}. Your trial states walk for a whole unit of "
+            "time, or half of one, however short the step is.",
+        ),
+        Misconception(
+            "h missing in the result",
+            _rk4_with_h(result=0),
+            "You get {got}, expected is {expected}. Your slopes are right, but you add their mean "
+            "to the state as it stands: for how long is it followed?",
+        ),
+        Misconception("h twice", _rk4_with_h(1, 1, 1), _H_TWICE + "on, wherever they are used."),
+        Misconception("h twice, trials", _rk4_with_h(1, 1, 0), _H_TWICE + "to the trial states."),
+        Misconception("h twice, result", _rk4_with_h(1, 0, 1), _H_TWICE + "to the last line."),
+        Misconception(
+            "trial states without y",
+            _rk4_trials_without_y,
+            "You get {got}, expected is {expected}. You ask for the slopes at changes, not at "
+            "states: from where do you walk for half a step?",
+        ),
+        Misconception(
+            "returns the change only",
+            _rk4_increment_only,
+            "You get {got}, expected is {expected}: that is by how much the state changes. "
+            "Which state does the step arrive at?",
+        ),
+        Misconception(
+            "parentheses missing",
+            _rk4_without_parentheses,
+            "You get {got}, expected is {expected}. Your four slopes are right. Which of them "
+            "does h/6 multiply in your last line, and which in (4.14)?",
+        ),
+        Misconception(
+            "only k₄'s time stops half-way",
+            _rk4_with(nodes=(0.5, 0.5, 0.5)),
+            "You get {got}, expected is {expected}, although it is right when f does not depend "
+            "on t. Your fourth state has walked to the end of the step; what does its clock show?",
+        ),
+        Misconception(
+            "only k₄'s state stops half-way",
+            _rk4_with(reach=(0.5, 0.5, 0.5)),
+            "You get {got}, expected is {expected}. The clock of your fourth slope shows the end "
+            "of the step. How far has its state walked?",
+        ),
+        Misconception(
+            "another method of order four",
+            _rk4_three_eighths,
+            "You get {got}, expected is {expected}. Yours has order four too: it is Kutta's "
+            "3/8 rule, another table of numbers. (4.14) looks twice at one time; at which?",
+        ),
     ],
     means="four looks at the slope buy an error that falls sixteen-fold when the step is halved.",
     cases=step_cases,
@@ -401,6 +524,26 @@ def _controller(exponent=-0.2, safety=0.9, low=0.2, high=5.0, clamp=True):
     return step
 
 
+def _next_step_limits_the_step(h, ratio, remaining):
+    return min(5.0, max(0.2, 0.9 * h * ratio**-0.2), remaining)
+
+
+def _next_step_safety_outside(h, ratio, remaining):
+    return min(0.9 * h * min(5.0, max(0.2, ratio**-0.2)), remaining)
+
+
+def _next_step_swapped(h, ratio, remaining):
+    return min(h * min(0.2, max(5.0, 0.9 * ratio**-0.2)), remaining)
+
+
+def _next_step_swapped_twice(h, ratio, remaining):
+    return min(h * max(5.0, min(0.2, 0.9 * ratio**-0.2)), remaining)
+
+
+def _next_step_factor(h, ratio, remaining):
+    return min(5.0, max(0.2, 0.9 * ratio**-0.2), remaining)
+
+
 def controller_cases(generator):
     """(h, ratio, remaining): accepted, rejected, near the end, and errors tiny or huge."""
     noise = (0.5 + torch.rand(4, generator=generator)).tolist()
@@ -421,7 +564,7 @@ CONTROLLER = Exercise(
     id="04.4",
     title="A step-size controller",
     difficulty=3,
-    minutes=10,
+    minutes=8,
     hints=[
         "The error of one step is C·h⁵. If ratio = 32 = 2⁵, what step would have had ratio 1?",
         "That step is h · ratio^(−1/5). Aim a little lower: nine tenths of it.",
@@ -466,6 +609,48 @@ CONTROLLER = Exercise(
             "For {case} you propose {got}, expected is {expected}. One lucky estimate sends your "
             "step through the roof, one unlucky estimate to nothing; limit the factor.",
         ),
+        Misconception(
+            "no lower limit",
+            _controller(low=0.0),
+            "For {case} you propose {got}, expected is {expected}. Growth is limited in yours; "
+            "what if one estimate is a million times too large?",
+        ),
+        Misconception(
+            "no upper limit",
+            _controller(high=float("inf")),
+            "For {case} you propose {got}, expected is {expected}. Shrinking is limited in yours; "
+            "what if one estimate happens to be almost zero?",
+        ),
+        Misconception(
+            "limits the step, not the factor",
+            _next_step_limits_the_step,
+            "For {case} you propose {got}, expected is {expected}. 0.2 and 5 are no times: they "
+            "say how much longer or shorter than the last one a step may be.",
+        ),
+        Misconception(
+            "safety outside the limits",
+            _next_step_safety_outside,
+            "For {case} you propose {got}, expected is {expected}. You limit first and take nine "
+            "tenths after that, which moves both limits. What is limited in (4.18)?",
+        ),
+        Misconception(
+            "limits swapped, always shrinks",
+            _next_step_swapped,
+            "For {case} you propose {got}, expected is {expected}, and a fifth of h in every other "
+            "case, too. To keep a number below 5, do you take its minimum or its maximum with 5?",
+        ),
+        Misconception(
+            "limits swapped, always grows",
+            _next_step_swapped_twice,
+            "For {case} you propose {got}, expected is {expected}: five times h, whatever the "
+            "error. To keep a number below 5, do you take its minimum or its maximum with 5?",
+        ),
+        Misconception(
+            "returns the factor",
+            _next_step_factor,
+            "For {case} you propose {got}, expected is {expected}. Yours says how many times as "
+            "long as the last one the step should be; how long is that?",
+        ),
     ],
     means="the solver now spends its evaluations where the solution bends, and saves elsewhere.",
     cases=controller_cases,
@@ -481,6 +666,7 @@ STABLE = Exercise(
     minutes=6,
     kind="number",
     solution=2 / 51,
+    rtol=1e-3,  # 0.0392 passes; the next number of three digits is beyond the limit already
     hints=[
         "In the directions (1, 1) and (1, −1) the matrix only stretches. By how much in each?",
         "Those stretching factors are the λ's. (4.21) has to hold for *all* of them at once.",
@@ -515,6 +701,24 @@ STABLE = Exercise(
             "the example's λ",
             2 / 50,
             "{got} belongs to λ = −50 of the example above. Which λ's does this matrix have?",
+        ),
+        Misconception(
+            "the eigenvalue itself",
+            51.0,
+            "{got} is how fast the fast mode dies, a rate. Asked is a step, a time: which one "
+            "does (4.21) make of this rate?",
+        ),
+        Misconception(
+            "rounded beyond the limit",
+            0.0393,
+            "{got} is so near that it must be rounded, but upwards: put it into R(λh) and look on "
+            "which side of −1 the fast mode comes out.",
+        ),
+        Misconception(
+            "two digits",
+            0.039,
+            "{got} is stable, but three digits are asked for, and with the third one a slightly "
+            "longer step is still stable.",
         ),
     ],
     means="the fastest mode sets the step, even where it has long vanished: that is stiffness.",
@@ -564,11 +768,13 @@ BACK = Exercise(
             "as well as where it goes.",
         ),
     ],
-    means="(1 + rh)(1 − rh) = 1 − r²h² < 1, so explicit Euler is not its own way back.",
+    means="(1 + rh)(1 − rh) = 1 − r²h², and 0 < 1 − r²h² < 1 for rh < 1: explicit Euler is not "
+    "its own way back.",
     explanation=(
-        "A step forward multiplies by 1 + rh, a step with −h by 1 − rh; together 1 − r²h² < 1. "
-        "The true inverse of an Euler step would have to divide by 1 + rh: that is an implicit "
-        "Euler step backwards."
+        "A step forward multiplies by 1 + rh, a step with −h by 1 − rh; together by 1 − r²h², "
+        "and 0 < 1 − r²h² < 1 for rh < 1. (Longer steps overshoot zero: with h = 4 and N = 2 one "
+        "returns with 90 bunnies.) The true inverse of an Euler step would have to divide by "
+        "1 + rh: that is an implicit Euler step backwards."
     ),
 )
 

@@ -306,7 +306,8 @@ def draw(fig, game: Game) -> None:
     for kind, path, func, part in kinds:
         word = {"data": "mystery", "truth": "truth", "model": "your law"}[kind]
         labels = [f"{word} ${n}$" if kind == "data" else f"_{word} {n}" for n in names]
-        small = {"markersize": 4} if kind == "data" else {}
+        # The last point lies on the edge of the axes, and is to be seen whole.
+        small = {"markersize": 4, "clip_on": False} if kind == "data" else {}
         plotting.trajectories(t[part], path[part], ax=over_time, labels=labels, kind=kind, **small)
         plane = _phase(path, func)[part]
         if kind == "data":

@@ -167,16 +167,15 @@ def _draw(fig, problem: str, method: str, h: float) -> str:
 
 
 def _verdict(problem: str, method: str, h: float) -> str:
+    """On which side of the limit h is; not the limit itself, for the reader is to find it."""
     limit = largest_stable_step(problem, method)
     if limit is None:
         if PROBLEMS[problem].rest is None:
             return "λ changes along the way, so there is no single limit for h."
         return "This mode grows, as it should: no limit for h."
-    if limit == 0.0:
-        return "No step is small enough: |R(λh)| > 1 for every h."
     if limit == float("inf"):
         return "Stable for every h."
-    return f"Stable up to h = {limit:.3g}; this h is {'within' if h <= limit else 'beyond'} it."
+    return f"This h is {'within' if h <= limit else 'beyond'} the limit of stability."
 
 
 slope_field_explorer = register(
