@@ -10,12 +10,14 @@ import math
 import re
 
 import ipywidgets
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
 
-from course_lib import systems
+from course_lib import plotting, systems
 from course_lib.course_map import NOTEBOOKS_DIR
+from course_lib.exercises import grade
 from course_lib.exercises.nb04 import euler_step, next_step, observed_order, rk4_step
 from course_lib.solvers import METHODS, odeint, stability_function
 from course_lib.widgets import guess, nb04, slope_field_explorer
@@ -50,7 +52,7 @@ def midpoint_step(func, t, y, h):
 def test_every_numbered_equation_has_a_test():
     """Each (4.n) of the notebook is named in the docstring of some test below."""
     source = NOTEBOOK.read_text(encoding="utf-8")
-    numbered = set(re.findall(r"tag\{(4\.\d+)\}", source)) | {"4.3", "4.4"}
+    numbered = set(re.findall(r"tag\{(4\.\d+)\}", source))
     tests = [f for name, f in globals().items() if name.startswith("test_")]
     bound = set(re.findall(r"\((4\.\d+)\)", "".join(f.__doc__ or "" for f in tests)))
     assert len(numbered) >= 20
@@ -94,6 +96,20 @@ def test_many_solutions_from_zero():
         for t in (0.3, 1.5, 3.0):
             slope = (curve(t + 1e-6) - curve(t - 1e-6)) / 2e-6
             assert slope == pytest.approx(math.sqrt(curve(t)), abs=1e-6)
+
+
+def test_the_jump_is_the_problems_and_the_gap_to_four_is_eulers():
+    """From 10⁻¹² the exact end is 4.000004; smaller steps close Euler's gap of 0.11 to it."""
+
+    def end(n):
+        y = 1e-12
+        for _ in range(n):
+            y += 4 / n * math.sqrt(y)
+        return y
+
+    exact = (4 / 2 + 1e-6) ** 2
+    assert exact - end(400) == pytest.approx(0.11, abs=0.005)
+    assert exact - end(4_000) < 0.02 and exact - end(40_000) < 0.002
 
 
 def test_euler_by_hand():
@@ -226,6 +242,11 @@ def test_euler_feeds_energy():
     system, h = systems.harmonic(1.7), 0.05
     energy = system.invariant(run(euler_step, system.func, torch.tensor([1.0, 0.4]), 2.0, 40))
     assert torch.allclose(energy[1:] / energy[:-1], torch.tensor(1 + (1.7 * h) ** 2), rtol=1e-12)
+    pendulum, y0 = systems.pendulum(), torch.tensor([1.5, 0.0])  # not in every step: Figure 4.9
+    q, v = states = run(euler_step, pendulum.func, y0, 80.0, 1600).T
+    energy = pendulum.invariant(states.T)
+    assert torch.allclose(energy, v**2 / 2 - q.cos())  # E as the text writes it
+    assert energy[-1] > energy[0] and bool((energy.diff() < 0).any())
 
 
 def test_leapfrog_retraces_its_steps_and_agrees_with_the_library():
@@ -242,6 +263,100 @@ def test_leapfrog_retraces_its_steps_and_agrees_with_the_library():
     span, options = torch.tensor([0.0, 10.0]), {"step_size": 0.05}
     theirs = odeint(system.func, y0, span, method="leapfrog", options=options)
     assert torch.allclose(theirs[-1], there[-1], atol=1e-10)
+
+
+def test_there_and_back():
+    """Exercise 04.6: below ten for every rh < 1, which longer steps are not bound to."""
+    growth = systems.exponential(0.5)
+
+    def back(h, n):
+        there = run(euler_step, growth.func, torch.tensor([10.0]), n * h, n)[-1]
+        return run(euler_step, growth.func, there, -n * h, n)[-1].item()
+
+    assert all(0 < back(h, n) < 10 for h in (0.1, 1.0, 1.9) for n in (1, 2, 7))
+    assert back(4.0, 2) == pytest.approx(90.0)
+
+
+# --- answers that were once taken for right, and more ways to make a known mistake ---------------
+
+
+def answer(source, name):
+    space = {"torch": torch, "math": math}
+    exec(source, space)
+    return space[name]
+
+
+KUTTA_38 = """
+def rk4_step(func, t, y, h):
+    k1 = func(t, y)
+    k2 = func(t + h / 3, y + h / 3 * k1)
+    k3 = func(t + 2 / 3 * h, y + h * (-k1 / 3 + k2))
+    k4 = func(t + h, y + h * (k1 - k2 + k3))
+    return y + h * (k1 / 8 + 3 * k2 / 8 + 3 * k3 / 8 + k4 / 8)
+"""
+PLAIN_FACTOR = """
+def next_step(h, ratio, remaining):
+    return max(0.2, min(5.0, 0.9 * ratio ** -0.2))
+"""
+NO_LIMITS = """
+def next_step(h, ratio, remaining):
+    return min(0.9 * h / ratio ** 0.2, remaining)
+"""
+ROUNDED = """
+def observed_order(coarse, medium, fine):
+    return float(round(math.log2((coarse - medium) / (medium - fine))))
+"""
+
+
+@pytest.mark.parametrize(
+    ("id", "given", "name"),
+    [
+        ("04.2", answer(ROUNDED, "observed_order"), "rounded"),
+        ("04.3", answer(KUTTA_38, "rk4_step"), "another method of order four"),
+        ("04.4", answer(PLAIN_FACTOR, "next_step"), "returns the factor"),
+        ("04.4", answer(NO_LIMITS, "next_step"), "no limits on the factor"),
+        ("04.5", 0.0393, "rounded beyond the limit"),
+        ("04.5", 0.039, "two digits"),
+        ("04.5", 51, "the eigenvalue itself"),
+    ],
+)
+def test_wrong_answer_is_recognised(id, given, name):
+    result = grade(id, given)
+    assert (result.outcome, result.name) == ("misconception", name), result
+
+
+@pytest.mark.parametrize("given", [2 / 51, 0.0392, 0.03922, 0.039216])
+def test_stable_step_is_taken_to_three_digits_and_more(given):
+    assert grade("04.5", given).outcome == "correct"
+
+
+# --- figures -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("context", ["notebook", "projector"])
+def test_labels_of_long_and_short_ticks_stand_in_line(context):
+    """On a logarithmic axis 0.1, at a long tick, is written as high as 0.05 and 0.2."""
+    with plt.rc_context():
+        plotting.use_style(context)
+        ax = plotting.convergence([0.05, 0.1, 0.2], {"Euler": [0.1, 0.2, 0.4]})
+        fig = ax.figure
+        fig.canvas.draw()
+        labels = [*ax.get_xticklabels(), *ax.get_xticklabels(minor=True)]
+        tops = {text.get_text(): text.get_window_extent().y1 for text in labels}
+        ends = [*ax.get_yticklabels(), *ax.get_yticklabels(minor=True)]
+        rights = {text.get_text(): text.get_window_extent().x1 for text in ends}
+        plt.close(fig)
+    assert {"0.05", "0.1", "0.2"} <= tops.keys() and {"0.1", "0.2"} <= rights.keys()
+    assert max(tops.values()) - min(tops.values()) < 1.0
+    assert max(rights.values()) - min(rights.values()) < 1.0
+
+
+def test_last_points_are_not_clipped():
+    """The mystery's points lie on the edge of the axes at both ends."""
+    fig = guess_the_ode.figure()
+    points = [line for line in fig.axes[0].lines if line.get_marker() not in ("", "None", None)]
+    assert points and not any(line.get_clip_on() for line in points)
+    plt.close(fig)
 
 
 # --- the slope-field explorer --------------------------------------------------------------------
@@ -284,6 +399,17 @@ def test_explorer_says_on_which_side_of_the_limit_it_is():
     assert "beyond" in panel.status.value
     panel.controls["method"].value = "implicit_euler"
     assert "Stable for every h" in panel.status.value
+
+
+def test_explorer_does_not_tell_what_is_to_be_found():
+    """The text asks for the largest stable h: the verdict takes a side and names no number."""
+    for problem in ("stiff: λ = −50", "oscillator", "bunnies, little grass"):
+        for method in ("euler", "midpoint", "rk4"):
+            for h in (0.03, 0.2, 1.9):
+                limit = nb04.largest_stable_step(problem, method)
+                side = "within" if h <= limit else "beyond"
+                verdict = nb04._verdict(problem, method, h)
+                assert verdict == f"This h is {side} the limit of stability."
 
 
 def test_explorer_survives_a_blow_up():

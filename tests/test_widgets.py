@@ -189,6 +189,8 @@ def assert_stable_output(explorer):
     )
 
 
+SLOW = pytest.mark.slow  # seconds a case: left out of `make test-fast`
+
 CHECKS = [
     assert_well_formed,
     assert_every_control_works,
@@ -229,7 +231,9 @@ def toy(draw=draw_waves, **changes):
     return Explorer("toy", with_grid, **(parts | changes))
 
 
-@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize(
+    "check", [pytest.param(c, marks=SLOW if c is assert_no_leak else ()) for c in CHECKS]
+)
 def test_checks_accept_a_sound_toy(check):
     check(toy())
 
@@ -298,8 +302,8 @@ def hoards():
         (assert_presets_apply, fails_at_an_end, "too many waves"),
         (assert_pure, remembers(), "was drawn before"),
         (assert_pure, stains, "was drawn before"),
-        (assert_no_leak, opens_figures, "are left in memory"),
-        (assert_no_leak, hoards(), "are left in memory"),
+        pytest.param(assert_no_leak, opens_figures, "are left in memory", marks=SLOW),
+        pytest.param(assert_no_leak, hoards(), "are left in memory", marks=SLOW),
         (assert_static_figure_is_the_same_picture, remembers(), "static"),
     ],
 )

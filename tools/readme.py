@@ -54,7 +54,7 @@ def course_table() -> str:
 def claims_table() -> str:
     """What the notebooks assert, measured by the very runs that are stored in them."""
     rows = claims.collect(sorted(NOTEBOOKS_DIR.glob("*.ipynb")))
-    return claims.to_markdown(rows)
+    return claims.to_markdown(rows, level=3)
 
 
 def speed_table() -> str:
@@ -73,13 +73,15 @@ PARTS = {
 def fill(text: str) -> str:
     """`text` with every generated part renewed; raises `SystemExit` if a marker is missing."""
     for name, make in PARTS.items():
-        pattern = rf"(<!-- begin {name} -->\n).*?(\n<!-- end {name} -->)"
+        pattern = rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)"
         if len(re.findall(pattern, text, flags=re.S)) != 1:
             raise SystemExit(
                 f"README.md needs `<!-- begin {name} -->` and `<!-- end {name} -->` once"
             )
         content = make()
-        text = re.sub(pattern, lambda m, c=content: m[1] + c + m[2], text, flags=re.S)
+        text = re.sub(
+            pattern, lambda m, c=content: m[1] + c.strip() + "\n" + m[2], text, flags=re.S
+        )
     return text
 
 

@@ -50,6 +50,12 @@ vanishing_depth = Exercise(
             "Take the same base in both.",
         ),
         Misconception(
+            "takes the measured factor of the weights' gradient",
+            27,
+            "{got} is right for 0.59 a block. That was measured on ∂L/∂W_ℓ, which by (3.4) has "
+            "x_{ℓ−1} in it. Which factor does (3.5) give for g_ℓ?",
+        ),
+        Misconception(
             "halves at every block",
             20,
             "{got} is right for a factor of 1/2 a block. Which factor does (3.5) give for weights "
@@ -57,7 +63,7 @@ vanishing_depth = Exercise(
         ),
     ],
     means="at torch's default weights a plain tanh net of some 26 blocks sends less than a "
-    "millionth of its gradient back to the input; no learning rate mends that for all blocks.",
+    "millionth of its gradient back to the input.",
     explanation="The norm shrinks by 3^(−1/2) a block. 3^(−D/2) < 10⁻⁶ means D > 12 / log₁₀ 3 = "
     "25.15, so 26 blocks.",
 )
@@ -97,6 +103,15 @@ def _sum_of_norms(jacobians):
 
 def _frobenius(jacobians):
     return torch.linalg.matrix_norm(functools.reduce(torch.matmul, reversed(jacobians)))
+
+
+def _spectral_radius(jacobians):
+    product = functools.reduce(torch.matmul, reversed(jacobians))
+    return torch.linalg.eigvals(product).abs().max()
+
+
+def _whole_matrix(jacobians):
+    return functools.reduce(torch.matmul, reversed(jacobians))
 
 
 def _elementwise(jacobians):
@@ -156,6 +171,18 @@ jacobian_product = Exercise(
             "the right matrix. Asked for is the largest stretch of any direction.",
         ),
         Misconception(
+            "takes the largest eigenvalue",
+            _spectral_radius,
+            "For {case} you get {got}, and {expected} is expected. That is the size of the largest "
+            "eigenvalue. A matrix can stretch a direction that is no eigenvector further.",
+        ),
+        Misconception(
+            "returns the product itself",
+            _whole_matrix,
+            "For {case} you get {got}, and {expected} is expected. The product is right; asked for "
+            "is one number, its largest singular value.",
+        ),
+        Misconception(
             "multiplies element by element",
             _elementwise,
             "For {case} you get {got}, and {expected} is expected. `*` multiplies entry by entry; "
@@ -173,7 +200,7 @@ jacobian_product = Exercise(
 diagnose = Exercise(
     id="03.3",
     title="Read the symptoms",
-    difficulty=3,
+    difficulty=2,
     minutes=3,
     kind="choice",
     options={
@@ -251,6 +278,25 @@ def _no_projection(x, W1, b1, W2, b2, Ws=None):
     return x + torch.tanh(x @ W1.T + b1) @ W2.T + b2
 
 
+def _projection_added(x, W1, b1, W2, b2, Ws=None):
+    projected = 0 if Ws is None else x @ Ws.T
+    return x + projected + torch.tanh(x @ W1.T + b1) @ W2.T + b2
+
+
+def _projection_only_if_needed(x, W1, b1, W2, b2, Ws=None):
+    same_width = x.shape[1] == W2.shape[0]
+    return residual_block(x, W1, b1, W2, b2, None if same_width else Ws)
+
+
+def _relu(x, W1, b1, W2, b2, Ws=None):
+    shortcut = x if Ws is None else x @ Ws.T
+    return shortcut + torch.relu(x @ W1.T + b1) @ W2.T + b2
+
+
+def _no_last_bias(x, W1, b1, W2, b2, Ws=None):
+    return residual_block(x, W1, b1, W2, torch.zeros_like(b2), Ws)
+
+
 def _projected_branch(x, W1, b1, W2, b2, Ws=None):
     if Ws is None:
         return residual_block(x, W1, b1, W2, b2)
@@ -314,11 +360,28 @@ block_forward = Exercise(
             "the block may add by 1. Where does (3.7) have it?",
         ),
         Misconception(
-            "ignores the projection",
-            _no_projection,
-            "For {case} you get {got}, and {expected} is expected. A projection Ws is given here "
-            "and your shortcut does not use it; where input and output differ in width, x cannot "
-            "be added at all.",
+            "uses the projection only where the widths differ",
+            _projection_only_if_needed,
+            "For {case} you get {got}, and {expected} is expected. Here Ws is given although the "
+            "widths agree. What takes the place of x wherever there is a Ws?",
+        ),
+        Misconception(
+            "adds the projection to x",
+            _projection_added,
+            "For {case} you get {got}, and {expected} is expected. You add both x and its "
+            "projection. How many shortcuts does a block have?",
+        ),
+        Misconception(
+            "takes ReLU",
+            _relu,
+            "For {case} you get {got}, and {expected} is expected. That is the branch of He et "
+            "al., with ReLU. Which activation does (3.7) have?",
+        ),
+        Misconception(
+            "forgets the second bias",
+            _no_last_bias,
+            "For {case} you get {got}, and {expected} is expected. They differ by a constant. "
+            "Which term of (3.7) does not depend on x?",
         ),
         Misconception(
             "projects the branch's input too",
@@ -345,6 +408,27 @@ def _small_first_layer(W1, b1, W2, b2):
     return 0.01 * W1, b1, 0 * W2, 0 * b2
 
 
+def _silent_hidden_units(W1, b1, W2, b2):
+    return 0 * W1, 0 * b1, W2, 0 * b2
+
+
+def _constant_cancelled(W1, b1, W2, b2):
+    return 0 * W1, b1, W2, -W2 @ torch.tanh(b1)
+
+
+def _cancelling_pairs(W1, b1, W2, b2):
+    """Hidden units in pairs that see the same and answer opposite; an odd one out is silenced."""
+    pairs = W1.shape[0] // 2
+    W1, b1, W2 = W1.clone(), b1.clone(), W2.clone()
+    W1[pairs : 2 * pairs], b1[pairs : 2 * pairs] = W1[:pairs], b1[:pairs]
+    W2[:, pairs : 2 * pairs], W2[:, 2 * pairs :] = -W2[:, :pairs], 0
+    return W1, b1, W2, torch.zeros_like(b2)
+
+
+def _below_rounding(W1, b1, W2, b2):
+    return W1, b1, 1e-9 * W2, 0 * b2
+
+
 def _bias_left(W1, b1, W2, b2):
     return W1, b1, torch.zeros_like(W2), b2
 
@@ -353,8 +437,16 @@ def _all_zero(W1, b1, W2, b2):
     return tuple(torch.zeros_like(part) for part in (W1, b1, W2, b2))
 
 
+def _first_matrix(W1, b1, W2, b2):
+    return torch.zeros_like(W1), b1, W2, b2
+
+
 def _first_layer(W1, b1, W2, b2):
     return torch.zeros_like(W1), torch.zeros_like(b1), W2, b2
+
+
+def _small_last_layer(W1, b1, W2, b2):
+    return W1, b1, 0.01 * W2, torch.zeros_like(b2)
 
 
 def _identity_matrix(W1, b1, W2, b2):
@@ -362,15 +454,20 @@ def _identity_matrix(W1, b1, W2, b2):
 
 
 def _start(answer, W1, b1, W2, b2):
-    """What the learner's weights do: the largest |F(x)|, and how many of the four can learn."""
+    """What the learner's weights do, in words: is F zero, and does either matrix have a gradient?
+
+    Any such start is right, so weights are not compared; words need no legend in a message.
+    """
     x = torch.linspace(-1, 2, 4 * W1.shape[1], dtype=W1.dtype).reshape(4, -1)
-    parts = [torch.as_tensor(p, dtype=x.dtype).clone() for p in answer(W1, b1, W2, b2)]
-    for part in parts:
-        part.requires_grad_()
-    W1, b1, W2, b2 = parts
+    parts = [torch.as_tensor(p, dtype=x.dtype).detach().clone() for p in answer(W1, b1, W2, b2)]
+    W1, b1, W2, b2 = (part.requires_grad_() for part in parts)
     branch = torch.tanh(x @ W1.T + b1) @ W2.T + b2
-    gradients = torch.autograd.grad(branch.sum(), parts)
-    return branch.abs().max().item(), sum(bool(g.abs().max() > 0) for g in gradients)
+    gradients = torch.autograd.grad(branch.sum(), (W1, W2))
+    size = branch.abs().max().item()
+    # Below 1e-6 an F is zero: answers may be float32, where sums that cancel leave about 1e-7.
+    value = "F(x) = 0" if size < 1e-6 else f"F(x) as large as {size:.3g}"
+    moves = any(bool(g.abs().max() > 0) for g in gradients)
+    return f"{value}, W₁ and W₂ {'can learn' if moves else 'never move'}"
 
 
 def _start_cases(generator):
@@ -394,89 +491,121 @@ start_as_identity = Exercise(
         "moves either matrix.",
     ],
     solution=identity_init,
-    alternatives=[_small_first_layer],
+    alternatives=[
+        _small_first_layer,
+        _silent_hidden_units,
+        _constant_cancelled,
+        _cancelling_pairs,
+        _below_rounding,
+    ],
     misconceptions=[
         Misconception(
             "zeroes the weight but not the bias",
             _bias_left,
-            "(Largest |F(x)|, parameters with a gradient): yours {got}, expected {expected}. "
-            "F(x) is the same for every x, but not zero: each block shifts its input by a "
-            "constant. Which parameter is that constant?",
+            "Yours: {got}; expected: {expected}. F(x) is the same for every x, but not zero: each "
+            "block shifts its input by a constant. Which parameter is that constant?",
         ),
         Misconception(
             "zeroes all layers",
             _all_zero,
-            "(Largest |F(x)|, parameters with a gradient): yours {got}, expected {expected}. It is "
-            "the identity, and both matrices keep it so for ever: ∂F/∂W₂ contains tanh(W₁x + b₁), "
-            "∂F/∂W₁ contains W₂, and you made both zero.",
+            "Yours: {got}; expected: {expected}. It starts as the identity and remains it. Which "
+            "parameters does ∂F/∂W₂ contain, which ∂F/∂W₁, and which of them did you zero?",
         ),
         Misconception(
-            "zeroes the first layer",
+            "zeroes the first matrix only",
+            _first_matrix,
+            "Yours: {got}; expected: {expected}. With W₁ = 0 the hidden units no longer see x. "
+            "What do they say all the same?",
+        ),
+        Misconception(
+            "zeroes the first layer only",
             _first_layer,
-            "(Largest |F(x)|, parameters with a gradient): yours {got}, expected {expected}. With "
-            "W₁ = 0 and b₁ = 0 the hidden units are silent. What still reaches the output?",
+            "Yours: {got}; expected: {expected}. With W₁ = 0 and b₁ = 0 the hidden units are "
+            "silent. What still reaches the output?",
+        ),
+        Misconception(
+            "makes the last layer small",
+            _small_last_layer,
+            "Yours: {got}; expected: {expected}. Nearly the identity, and 56 such blocks add up. "
+            "Does anything keep you from going all the way?",
         ),
         Misconception(
             "sets the last layer to the identity matrix",
             _identity_matrix,
-            "(Largest |F(x)|, parameters with a gradient): yours {got}, expected {expected}. It is "
-            "the *block* that should be the identity, x + F(x) = x. What must F be then?",
+            "Yours: {got}; expected: {expected}. It is the *block* that should be the identity, "
+            "x + F(x) = x. What must F be then?",
         ),
     ],
-    means="F is zero at the start while ∂F/∂W₂ is not, so the first step already moves the last "
-    "layer, and the second step moves the rest.",
+    means="F is zero at the start while one of the matrices has a gradient: the first steps move "
+    "that one, and then the other.",
     cases=_start_cases,
     run=_start,
 )
 
 
-# --- 03.6 Count the paths ------------------------------------------------------------------------
+# --- 03.6 How many paths are short? --------------------------------------------------------------
 
-count_paths = Exercise(
+_COUNTS = [math.comb(20, k) for k in range(21)]
+
+short_paths = Exercise(
     id="03.6",
-    title="Count the paths",
+    title="How many paths are short?",
     difficulty=2,
-    minutes=3,
+    minutes=5,
     kind="number",
-    solution=math.comb(20, 3),
+    solution=sum(_COUNTS[:8]) / 2**20,
     hints=[
-        "A path is a choice, at each of the 20 blocks, between the skip and the branch; its length "
-        "is the number of branches.",
-        "In how many ways can you choose which 3 of the 20 blocks are entered? The order is given "
-        "by the network.",
+        "A path is a choice, at each of the 20 blocks, between the skip and the branch. In how "
+        "many ways can k of the 20 branches be chosen?",
+        "Add those numbers for k = 0, …, 7 (`math.comb` has them) and divide by the number of all "
+        "paths.",
     ],
     misconceptions=[
         Misconception(
-            "counts orders",
-            20 * 19 * 18,
-            "{got} counts blocks 2, 5, 9 and blocks 9, 5, 2 as two paths. Can a signal pass the "
-            "blocks in another order?",
+            "counts lengths instead of paths",
+            8 / 21,
+            "{got} is 8 of 21 lengths. Are there as many paths of length 0 as of length 7?",
         ),
         Misconception(
-            "lets a block be entered twice",
-            20**3,
-            "{got} allows a path to enter the same block again. Every block is passed once.",
+            "takes the share of the blocks",
+            7 / 20,
+            "{got} is 7 blocks of 20. A path is a choice at every block: how many choices pass 7?",
         ),
         Misconception(
-            "counts all paths",
-            2**20,
-            "{got} is the number of paths of every length together. Here the length is 3.",
+            "counts one length only",
+            _COUNTS[7] / 2**20,
+            "{got} is the share of the paths with 7 branches and no fewer. Which others are short?",
         ),
         Misconception(
-            "counts choices in three blocks",
-            2**3,
-            "{got} is the number of paths through 3 blocks. How many blocks are there to choose "
-            "from?",
+            "leaves the last length out",
+            sum(_COUNTS[:7]) / 2**20,
+            "{got} is the share with *fewer* than 7 branches. `range` and slices stop early.",
         ),
         Misconception(
-            "multiplies",
-            60,
-            "{got} is 20 · 3. In how many ways can 3 blocks be chosen out of 20?",
+            "takes the paths through seven blocks",
+            2**7 / 2**20,
+            "{got} counts the paths that branch among 7 fixed blocks. May the branches of a short "
+            "path lie anywhere?",
+        ),
+        Misconception(
+            "counts instead of dividing",
+            sum(_COUNTS[:8]),
+            "{got} is how many paths there are. Out of how many?",
+        ),
+        Misconception(
+            "answers in percent",
+            100 * sum(_COUNTS[:8]) / 2**20,
+            "{got} is the share in percent. Give it as a number between 0 and 1.",
+        ),
+        Misconception(
+            "takes the long ones",
+            1 - sum(_COUNTS[:8]) / 2**20,
+            "{got} is the share of the paths that have more than 7 branches.",
         ),
     ],
-    means="path lengths follow the binomial coefficients: of the million paths through 20 blocks, "
-    "only 1,140 are of length 3, and yet lengths of about 3 carry most of the gradient.",
-    explanation="Choose the 3 blocks that are entered: 20! / (3! 17!) = 1140.",
+    means="one path in eight is that short, and by Figure 3.7 these few carry nearly all of the "
+    "squared gradient.",
+    explanation="The sum of C(20, k) for k = 0, …, 7 is 137,980, of 2²⁰ = 1,048,576 paths: 0.132.",
 )
 
 
@@ -486,5 +615,5 @@ EXERCISES = [
     diagnose,
     block_forward,
     start_as_identity,
-    count_paths,
+    short_paths,
 ]
