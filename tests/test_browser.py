@@ -288,7 +288,7 @@ def test_the_check_sees_the_console_and_the_network(lab, visit):
     assert visit.outside == ["https://example.org/"]
 
 
-@pytest.mark.parametrize("name", ["04_odes_and_solvers"])
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb")))
 def test_a_notebook_in_jupyterlab(lab, visit, name):
     visit.check(lab, f"notebooks/{name}.ipynb")
 
