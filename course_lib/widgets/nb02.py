@@ -1,4 +1,4 @@
-"""The explorer of notebook 02, and the pictures that its text needs: a graph, walks in a valley."""
+"""The explorer of notebook 02, and the pictures of its text: losses, a graph, walks in a valley."""
 
 from functools import cache
 
@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import torch
 from matplotlib.patches import Circle
 
-from course_lib import optimisers
+from course_lib import optimisers, plotting
 from course_lib.datasets import iris
 from course_lib.plotting import COLORS, CYCLE, LINESTYLES, MARKERS, SEQUENTIAL, legend
 from course_lib.widgets.base import Choice, Explorer, Slider, register
@@ -14,8 +14,11 @@ from course_lib.widgets.base import Choice, Explorer, Slider, register
 STEPS = 60
 
 
-def petals() -> tuple[torch.Tensor, torch.Tensor]:
+def petals(unseen: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
     """Petals of the 67 training flowers that are versicolor (0) or virginica (1), in cm.
+
+    Args:
+        unseen: the 33 flowers put aside instead.
 
     Returns:
         `(x, y)`: length and width [67, 2], label [67], both in torch's default dtype.
@@ -25,8 +28,8 @@ def petals() -> tuple[torch.Tensor, torch.Tensor]:
     (torch.Size([67, 2]), 34)
     """
     data = iris(columns=(2, 3))
-    rows = data.y_train > 0
-    return data.x_train[rows], (data.y_train[rows] - 1).to(data.x_train.dtype)
+    x, y = (data.x_test, data.y_test) if unseen else (data.x_train, data.y_train)
+    return x[y > 0], (y[y > 0] - 1).to(x.dtype)
 
 
 def petal_valley(inputs: str = "centred") -> optimisers.Quadratic:
@@ -51,6 +54,95 @@ def _valley(inputs: str, dtype) -> optimisers.Quadratic:
     if inputs == "standardised":
         x = x / x.std(0)
     return optimisers.least_squares(x, 2 * y - 1)
+
+
+def draw_losses(offset, losses: dict, here: float):
+    """The loss while one weight is moved: a curve for each weight, and a dot where we are.
+
+    Args:
+        offset: changes of the weight [n].
+        losses: name of the weight, such as `"w11"` → loss [n].
+        here: the loss where nothing is changed.
+
+    Returns:
+        The axes.
+    """
+    ax = plt.subplots()[1]
+    for i, (name, loss) in enumerate(losses.items()):
+        label = f"${name[0]}_{{{name[1:]}}}$"
+        ax.plot(offset, loss, color=CYCLE[i], ls=LINESTYLES[i], label=label)
+    ax.plot(0, here, "o", ms=9, color=COLORS["data"], zorder=5)
+    ax.set(xlabel="change of one weight", ylabel="loss $L$")
+    legend(ax)
+    return ax
+
+
+def draw_difference_errors(h, errors: dict):
+    """Errors of finite differences against the step, with triangles for both slopes and −1.
+
+    Args:
+        h: steps [n].
+        errors: name of the difference → error [n].
+
+    Returns:
+        The axes.
+    """
+    ax = plotting.convergence(h, errors, ylabel="error of the derivative")
+    for x, y, slope in ((1e-4, 1e-6, 1), (3e-3, 1e-9, 2), (1e-12, 4e-4, -1)):
+        plotting.slope_triangle(ax, x, y, slope=slope, width=10)
+    plt.setp(ax.lines, markersize=4)
+    return ax
+
+
+def draw_training(predict, losses, by_hand: float):
+    """The trained network beside the line of notebook 01, and its loss after every step.
+
+    Args:
+        predict: petals in cm [n, 2] → probability of virginica [n].
+        losses: mean squared error of all flowers after each step [steps + 1].
+        by_hand: that of the neuron set by hand, undecided on x₁ + 2 x₂ = 8.55.
+
+    Returns:
+        The figure.
+    """
+    fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4), width_ratios=[1.4, 1])
+    x, y = petals()
+    plotting.decision_map(predict, (2.8, 7.1), (0.9, 2.7), left, x, y.long(), bar=False)
+    left.plot([8.55 - 2 * 2.7, 8.55 - 2 * 0.9], [2.7, 0.9], "--", color="0.25")
+    left.set(xlabel="petal length (cm)", ylabel="petal width (cm)")
+    right.plot(losses, lw=1.2, label="network")
+    right.axhline(by_hand, ls="--", color="0.25", label="set by hand")
+    right.set(xlabel="step", ylabel="MSE of all flowers", yscale="log")
+    ticks = [0.04, 0.06, 0.1, 0.2]
+    right.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    right.minorticks_off()
+    legend(right, "above")
+    return fig
+
+
+def draw_sharpness(losses: dict, sharpness: dict, steps: int = 150):
+    """Loss and sharpness of bold gradient descent, each beside its own limit 2/η.
+
+    Args:
+        losses: learning rate → loss after each step [steps + 1].
+        sharpness: the same learning rates → largest curvature at each step [steps + 1].
+        steps: how many of them the loss is drawn for.
+
+    Returns:
+        The figure.
+    """
+    fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.5))
+    for i, (eta, loss) in enumerate(losses.items()):
+        style = {"color": CYCLE[i], "ls": LINESTYLES[i], "lw": 1.8}
+        left.plot(loss, label=f"$\\eta = {eta}$", **style)
+        right.plot(sharpness[eta].clamp(min=1e-5), **style | {"lw": 1.0})
+        right.axhline(2 / eta, color=CYCLE[i], lw=0.9)
+        place = {"transform": right.get_yaxis_transform(), "va": "center", "fontsize": 13}
+        right.text(1.02, 2 / eta, f"$2/{eta}$", color=CYCLE[i], **place)
+    left.set(xlabel="step", ylabel="MSE of all flowers", xlim=(0, steps), ylim=(0.035, 0.06))
+    right.set(xlabel="step", ylabel="sharpness", yscale="log", ylim=(5e-3, 0.4))
+    legend(left, "above")
+    return fig
 
 
 def draw_paths(valley: optimisers.Quadratic, paths: dict, xlim, ylim, ax) -> None:
