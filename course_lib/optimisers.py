@@ -153,6 +153,21 @@ class Quadratic(NamedTuple):
             + (torch.exp(-t[:, None] * rates) * ((start - self.minimum) @ axes)) @ axes.T
         )
 
+    def steps_to(self, share: float, path: Tensor) -> int:
+        """The first step of a path [n, d] that leaves less than `share` of L − c.
+
+        Errors: ValueError if the path never gets there.
+
+        >>> bowl = Quadratic(torch.eye(2), torch.zeros(2))
+        >>> bowl.steps_to(0.1, gradient_descent(bowl.gradient, torch.ones(2), 0.5, 9))
+        2
+        """
+        excess = self.loss(path) - self.floor
+        reached = (excess < share * excess[0]).nonzero()
+        if not len(reached):
+            raise ValueError(f"{len(path) - 1} steps do not leave {share:g} of the loss: take more")
+        return reached[0].item()
+
     @property
     def curvatures(self) -> Tensor:
         """The eigenvalues of H [d], smallest first: the curvatures along the valley's own axes."""
@@ -177,6 +192,35 @@ def least_squares(x: Tensor, y: Tensor) -> Quadratic:
     hessian = 2 / len(x) * x.T @ x
     minimum = torch.linalg.solve(hessian, 2 / len(x) * x.T @ y)
     return Quadratic(hessian, minimum, (x @ minimum - y).square().mean().item())
+
+
+def threshold(
+    walk: Callable, valley: Quadratic, start: Tensor, low: float = 0.1, high: float = 10.0
+) -> float:
+    """The learning rate at which a walk begins to diverge, by bisection to 0.05 %.
+
+    Args:
+        walk: a function (gradient, start, rate, steps) → path, such as `gradient_descent`.
+        valley, start: the walk is stable if after 2,000 steps it is lower than at the start.
+        low, high: a stable and an unstable rate.
+
+    Errors: ValueError if the first of these is unstable or the second stable.
+
+    >>> hill = Quadratic(torch.diag(torch.tensor([1.0, 2.0])), torch.zeros(2))
+    >>> round(threshold(gradient_descent, hill, torch.tensor([1.0, 1.0])), 2)
+    1.0
+    """
+
+    def stable(rate: float) -> bool:
+        end = walk(valley.gradient, start, rate, 2000)[-1]
+        return bool(valley.loss(end) < valley.loss(start))
+
+    if not stable(low) or stable(high):
+        raise ValueError(f"the threshold does not lie between {low} and {high}: widen them")
+    while high / low > 1.0005:
+        middle = (low * high) ** 0.5
+        low, high = (middle, high) if stable(middle) else (low, middle)
+    return low
 
 
 def _require(rate: float, steps: int) -> None:

@@ -6,7 +6,7 @@ import random
 import pytest
 import torch
 
-from course_lib.autodiff import Value, as_value, topological_order
+from course_lib.autodiff import Value, as_value, gap_to_torch, topological_order
 
 UNARY = {
     "exp": (lambda x: x.exp(), [-2.0, 0.0, 1.3]),
@@ -106,6 +106,26 @@ def test_the_comparison_would_notice_overwriting(monkeypatch):
     monkeypatch.setattr(Value, "backward", overwriting)
     with pytest.raises(AssertionError):
         test_random_graphs_with_reused_nodes(0)
+
+
+def test_gap_to_torch_finds_a_wrong_derivative():
+    class OwnFactor(Value):
+        def __mul__(self, other):
+            return OwnFactor(self.data * other.data, (self, other), (self.data, other.data))
+
+        def __add__(self, other):
+            return OwnFactor(self.data + other.data, (self, other), (1.0, 1.0))
+
+        def sigmoid(self):
+            plain = super().sigmoid()
+            return OwnFactor(plain.data, plain.parents, plain.local_gradients)
+
+    def largest(value_class):
+        generator = torch.Generator().manual_seed(3)
+        return max(gap_to_torch(value_class, generator) for _ in range(20))
+
+    assert largest(Value) < 1e-10
+    assert largest(OwnFactor) > 1e-3
 
 
 def test_a_deep_chain_meets_no_recursion_limit():

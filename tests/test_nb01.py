@@ -15,6 +15,7 @@ from course_lib.exercises.nb01 import mlp_parameters, xor_answers, xor_weights
 from course_lib.metrics import observed_order
 from course_lib.neurons import (
     ACTIVATIONS,
+    crease,
     cross_entropy,
     feedforward,
     fold,
@@ -226,6 +227,31 @@ def test_best_neuron_for_these_flowers():
     assert (X.T @ (sigmoid(X @ theta) - y)).norm() < 1e-9
     loss, _, right = neuron_measures(theta[:2], theta[2].item())
     assert f"{loss:.3f} {right}" == "0.117 62"
+
+
+def test_another_line_gets_more_flowers_right_at_a_higher_loss():
+    """The loss is not the count: 65 flowers right, at any length of w, beside 0.117 with 62."""
+    at_lengths = [neuron_measures(*neuron_weights(68, -0.16, k)) for k in (2, 5, 9, 11, 15, 20, 30)]
+    assert {right for _, _, right in at_lengths} == {65}
+    assert 0.13 < min(loss for loss, _, _ in at_lengths) < 0.14
+
+
+def test_wedge_is_sixteen_layers_thick_up_to_one_and_the_cut_stays_there():
+    """Caption of Figure 1.4: unfolding a point of the wedge, and counting who was on the sheet."""
+
+    def layers(point):
+        images = [torch.tensor(point)]
+        for degrees in (22.5, 45.0, 180.0, 90.0):
+            n = crease(degrees)
+            images += [p - 2 * (p @ n) * n for p in images]
+        return sum(bool((p.abs() <= 1).all()) for p in images)
+
+    assert [layers(p) for p in ([0.3, 0.05], [0.87, 0.23], [0.99, 0.02])] == [16] * 3
+    assert [layers(p) for p in ([1.01, 0.02], [1.3, 0.1])] == [8] * 2
+    ends = torch.tensor([[0.95, 0.0], [0.95 / (1 + 3.1 * math.tan(math.pi / 8)), 0.0]])
+    ends[1, 1] = ends[1, 0] * math.tan(math.pi / 8)  # where the cut meets the edges of the wedge
+    assert torch.allclose(ends @ torch.tensor([1.0, 3.1]), torch.tensor(0.95))
+    assert (ends[:, 0] < 1).all()
 
 
 def test_longer_w_helps_then_hurts_at_the_same_count():

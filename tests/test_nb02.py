@@ -18,7 +18,16 @@ from course_lib.autodiff import Value
 from course_lib.course_map import NOTEBOOKS_DIR
 from course_lib.exercises.nb02 import gradient_step, loss_slope, multiply_backward
 from course_lib.widgets import learning_rate_explorer
-from course_lib.widgets.nb02 import draw_descent, draw_network_graph, petal_valley, petals
+from course_lib.widgets.nb02 import (
+    draw_descent,
+    draw_difference_errors,
+    draw_losses,
+    draw_network_graph,
+    draw_sharpness,
+    draw_training,
+    petal_valley,
+    petals,
+)
 
 NOTEBOOK = NOTEBOOKS_DIR / "02_backpropagation.ipynb"
 NAMES = ["w11", "w21", "b1", "w12", "w22", "b2", "wh1", "wh2", "b3"]
@@ -247,12 +256,13 @@ def test_limits(inputs, beta):
 
 @pytest.mark.parametrize("limit", [(0.0, 1.125), (0.9, 2.137)])
 def test_bisection_finds_the_limit(notebook, limit):
-    """(2.12), (2.14): the notebook's bisection, which knows neither, comes within 1 %."""
+    """(2.12), (2.14): bisection, which knows neither, comes within 1 %."""
     beta, expected = limit
     hill = petal_valley()
-    notebook |= {"valley": hill, "start": hill.minimum + torch.tensor([-1.4, 1.1])}
-    walk = "descend" if beta == 0 else "heavy_ball"
-    assert notebook["threshold"](notebook[walk]) == pytest.approx(expected, rel=0.01)
+    walk = notebook["descend" if beta == 0 else "heavy_ball"]
+    found = optimisers.threshold(walk, hill, hill.minimum + torch.tensor([-1.4, 1.1]))
+    assert found == pytest.approx(expected, rel=0.01)
+    assert round(2 / hill.curvatures[-1].item(), 3) == 1.125
 
 
 def test_loss_falls_in_every_step_below_the_limit():
@@ -327,9 +337,14 @@ def test_notebooks_value_reads_like_the_librarys(notebook):
 
 def test_petals_are_those_of_notebook_01():
     x, y = petals()
-    hand = torch.sigmoid(x @ torch.tensor([1.0, 2.0]) - 8.5)
-    assert round((hand - y).square().mean().item(), 4) == 0.0754
+    hand = torch.sigmoid(x @ torch.tensor([1.0, 2.0]) - 8.55)
+    assert round((hand - y).square().mean().item(), 4) == 0.0766
     assert ((hand > 0.5) == (y > 0.5)).sum() == 61
+    assert (x @ torch.tensor([1.0, 2.0]) - 8.55).abs().min() > 0.01  # none on the line itself
+    unseen, label = petals(unseen=True)
+    assert unseen.shape == (33, 2)
+    assert label.sum() == 16
+    assert {tuple(row) for row in x.tolist()} != {tuple(row) for row in unseen.tolist()}
 
 
 def test_valleys_have_the_condition_numbers_of_the_text():
@@ -337,6 +352,56 @@ def test_valleys_have_the_condition_numbers_of_the_text():
     assert found == [530, 19, 11]
     with pytest.raises(ValueError, match="raw, centred or standardised"):
         petal_valley("boiled")
+
+
+def test_less_momentum_wins_in_the_round_valley():
+    """Section 2.9: with β = 0.9 heavy ball loses to plain descent there, with 0.5 it wins."""
+    hill, start = petal_valley("standardised"), torch.tensor([0.2, 0.0])
+    rate = 0.9 * 2 / hill.curvatures[-1].item()
+    steps = {
+        beta: hill.steps_to(0.01, optimisers.heavy_ball(hill.gradient, start, rate, 100, beta))
+        for beta in (0.0, 0.5, 0.9)
+    }
+    assert steps[0.5] < steps[0.0] < steps[0.9]
+
+
+def test_loss_figure_draws_every_curve_and_the_dot():
+    offset = torch.linspace(-1, 1, 5)
+    ax = draw_losses(offset, {"w11": offset**2, "w12": -offset}, here=0.25)
+    for line, expected in zip(ax.lines, (offset**2, -offset), strict=False):
+        torch.testing.assert_close(torch.tensor(line.get_ydata()), expected)
+    assert [line.get_label() for line in ax.lines[:2]] == ["$w_{11}$", "$w_{12}$"]
+    assert ax.lines[2].get_xydata().tolist() == [[0, 0.25]]
+
+
+def test_difference_figure_draws_the_errors_and_three_slopes():
+    h = 10.0 ** torch.arange(-13, 0.01, 0.5)
+    errors = {"one-sided": h + 1e-16 / h, "central": h**2 + 1e-16 / h}
+    ax = draw_difference_errors(h, errors)
+    for line, error in zip(ax.lines, errors.values(), strict=False):
+        torch.testing.assert_close(torch.as_tensor(line.get_ydata()), error)
+    assert {"2", "-1"} <= {text.get_text().replace("−", "-") for text in ax.texts}
+
+
+def test_training_figure_draws_the_loss_and_the_line_by_hand():
+    losses = torch.linspace(0.2, 0.04, 9)
+    left, right = draw_training(lambda p: p[:, 0] / 10, losses, 0.0766).axes
+    torch.testing.assert_close(torch.tensor(right.lines[0].get_ydata()), losses)
+    assert set(right.lines[1].get_ydata()) == {0.0766}
+    for length, width in left.lines[-1].get_xydata().tolist():
+        assert length + 2 * width == pytest.approx(8.55)
+
+
+def test_sharpness_figure_draws_every_limit():
+    losses = {20: torch.full((5,), 0.05), 40: torch.full((5,), 0.04)}
+    sharpness = {20: torch.full((5,), 0.06), 40: torch.full((5,), 1e-7)}
+    left, right = draw_sharpness(losses, sharpness).axes
+    for i, eta in enumerate(losses):
+        torch.testing.assert_close(torch.tensor(left.lines[i].get_ydata()), losses[eta])
+        shown, limit = right.lines[2 * i : 2 * i + 2]
+        expected = sharpness[eta].clamp(min=1e-5)
+        torch.testing.assert_close(torch.tensor(shown.get_ydata()), expected)
+        assert set(limit.get_ydata()) == {2 / eta}
 
 
 def test_graph_shows_every_value_and_derivative():

@@ -1,6 +1,7 @@
 """Notebook 03: its equations, its stored table, its widget's numbers."""
 
 import ast
+import math
 from itertools import combinations
 from math import comb
 from pathlib import Path
@@ -12,10 +13,12 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from course_lib import results
+from course_lib.datasets import digits
+from course_lib.exercises import grade
 from course_lib.metrics import gradient_norms
 from course_lib.nets import GAINS, Layer, PlainNet, ResidualNet, initialise
 from course_lib.widgets.nb03 import norms
-from experiments import depth
+from experiments import degradation_time, depth
 
 NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "03_depth_and_residuals.ipynb"
 
@@ -93,6 +96,27 @@ def test_3_5_a_random_matrix_multiplies_squared_lengths_by_sigma_squared(init):
     assert abs(mean - GAINS[init] * v.square().sum().item()) < 4 * error + 1e-4
 
 
+def state_gradients(net):
+    """Norms of ∂L/∂x_ℓ, ℓ = 0 … D, on the training images."""
+    data = digits()
+    states = net.states(data.x_train)
+    loss = cross_entropy(net.head(states[-1]), data.y_train)
+    return torch.stack([g.norm() for g in torch.autograd.grad(loss, states)])
+
+
+def test_3_5_g_shrinks_a_little_faster_than_the_theory_says():
+    norms = state_gradients(PlainNet(32, 56, n_in=64, n_out=10, generator=seeded()))
+    factor = ((norms[0] / norms[-1]) ** (1 / 56)).item()
+    assert round(factor, 2) == 0.57 and factor < 3**-0.5
+
+
+@pytest.mark.parametrize(("blocks", "size"), [(20, 1e-7), (56, 1e-16)])
+def test_adams_epsilon_lies_between_the_first_gradients_at_20_and_56_blocks(blocks, size):
+    data, net = digits(), PlainNet(32, blocks, n_in=64, n_out=10, generator=seeded())
+    first = gradient_norms(net, cross_entropy(net(data.x_train), data.y_train))[0] / 32
+    assert size / 3 < first < 3 * size
+
+
 def test_3_8_and_3_9_residual_step_and_its_jacobian():
     net = ResidualNet(5, 1, scale=0.7, generator=seeded()).double()
     x, linear = normal(5), net.blocks[0].linear
@@ -114,6 +138,15 @@ def test_3_10_growth_is_bounded_and_the_bound_is_reached_by_linear_blocks(s):
     bound = (1 + s**2) ** 6
     assert np.mean(growth["linear"]) == pytest.approx(bound, rel=0.12)
     assert np.mean(growth["tanh"]) < bound
+
+
+def test_3_10_relu_blocks_with_he_weights_grow_faster_than_the_count_without_the_mixed_term():
+    options = {"activation": torch.relu, "init": "he", "generator": seeded()}
+    net = ResidualNet(32, 200, n_in=64, **options).double()
+    states = net.states(digits().x_train.double())
+    growth = (states[-1].norm() / states[0].norm()).item()
+    assert 2.65 < growth ** (2 / 200) < 2 + 2 / math.sqrt(math.pi)
+    assert 1e44 < growth < 1e46
 
 
 def path_sums(factors, g):
@@ -188,6 +221,52 @@ def test_the_stored_table_is_complete():
     assert all(len(r["train_loss"]) == len(depth.SEEDS) for r in rows)
 
 
+def best_rate(net, blocks, what="train_loss"):
+    """One number a seed, at the rate of least training loss."""
+    rows = [results.row(results.load("depth"), net=net, depth=blocks, lr=r) for r in depth.RATES]
+    chosen = np.argmin([row["train_loss"] for row in rows], axis=0)
+    return np.array([rows[rate][what][seed] for seed, rate in enumerate(chosen)])
+
+
+def test_figure_3_5_shows_what_the_text_says():
+    mean = {(n, d): best_rate(n, d).mean() for n in depth.NETS for d in depth.DEPTHS}
+    for net in ("plain", "plain, orthogonal", "plain, batch norm"):
+        assert mean[net, 8] < mean[net, 20] < mean[net, 56]
+    assert mean["plain", 2] < mean["plain", 8]
+    for net in ("residual, s = 1", "residual, s = 1/√D", "residual, s = 1/D"):
+        assert mean[net, 56] < mean[net, 2]
+    assert mean["residual, s = 1", 56] > 1.5 * mean["residual, s = 1", 20]
+
+
+def test_more_steps_do_not_mend_degradation():
+    rows = results.load("degradation_time")["rows"]
+    losses = {(row["depth"], row["steps"]): row["train_loss"] for row in rows}
+    assert set(losses) == {(d, k) for d in degradation_time.DEPTHS for k in range(0, 1501, 250)}
+    assert all(len(runs) == len(degradation_time.SEEDS) for runs in losses.values())
+    assert f"{np.median(losses[2, 1500]):.3f}" == "0.009"
+    assert f"{np.median(losses[56, 1500]):.2f}" == "0.18"
+    assert min(losses[56, 1500]) > 5 * max(losses[2, 1500])
+
+
+def test_the_longer_runs_begin_as_those_of_the_table():
+    again = degradation_time.run(2, seed=0, steps=250)[250]
+    where = {"net": "plain, orthogonal", "depth": 2, "lr": degradation_time.RATE}
+    tables = {"degradation_time": {"depth": 2, "steps": 250}, "depth": where}
+    for name, keys in tables.items():
+        stored = results.row(results.load(name), **keys)["train_loss"][0]
+        assert again == pytest.approx(stored, rel=0.1)
+
+
+def no_start(W1, b1, W2, b2):
+    return W1, b1, 0.3 * W2, b2
+
+
+def test_03_5_says_in_words_what_a_start_does():
+    result = grade("03.5", no_start)
+    assert result.outcome == "wrong" and "F(x) as large as" in result.message
+    assert "'F(x) = 0, W₁ and W₂ can learn'" in result.message
+
+
 def test_the_widget_shows_what_the_text_says():
     ratio = {name: (v[0] / v[-1]).item() for name, v in norms(56, "default", "tanh").items()}
     plain, unscaled, scaled = ratio.values()
@@ -198,8 +277,6 @@ def test_the_widget_shows_what_the_text_says():
 
 
 def test_the_widgets_norms_are_those_of_the_library():
-    from course_lib.datasets import digits
-
     data = digits()
     net = PlainNet(32, 8, n_in=64, n_out=10, init="he", generator=seeded())
     expected = gradient_norms(net, cross_entropy(net(data.x_train[:32]), data.y_train[:32]))

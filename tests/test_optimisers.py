@@ -10,6 +10,7 @@ from course_lib.optimisers import (
     heavy_ball,
     least_squares,
     stability_limit,
+    threshold,
 )
 
 
@@ -127,6 +128,22 @@ def test_least_squares_is_the_mean_squared_error():
     for w in torch.randn(4, 3, generator=generator):
         assert hill.loss(w).item() == pytest.approx(((x @ w - y) ** 2).mean().item())
     assert hill.gradient(hill.minimum).abs().max() < 1e-12
+
+
+def test_threshold_is_twice_the_inverse_curvature():
+    valley = Quadratic(torch.diag(torch.tensor([0.3, 4.0])), torch.zeros(2))
+    found = threshold(gradient_descent, valley, torch.tensor([1.0, 1.0]))
+    assert found == pytest.approx(0.5, rel=1e-3)
+    with pytest.raises(ValueError, match=r"does not lie between 0\.6 and 1"):
+        threshold(gradient_descent, valley, torch.tensor([1.0, 1.0]), 0.6, 1.0)
+
+
+def test_steps_to_a_share_of_the_loss():
+    bowl = Quadratic(torch.eye(2), torch.ones(2), floor=3.0)
+    path = gradient_descent(bowl.gradient, torch.tensor([2.0, 5.0]), 0.5, 8)  # a quarter a step
+    assert [bowl.steps_to(share, path) for share in (0.9, 0.24, 0.01)] == [1, 2, 4]
+    with pytest.raises(ValueError, match="8 steps do not leave 1e-09"):
+        bowl.steps_to(1e-9, path)
 
 
 def test_errors_name_their_cause():

@@ -123,6 +123,14 @@ def _neuron_subtracts_bias(x, w, b, phi):
     return phi(x @ w - b)
 
 
+def _neuron_bias_per_input(x, w, b, phi):
+    return phi((x * w + b).sum(-1))
+
+
+def _neuron_activates_before_summing(x, w, b, phi):
+    return phi(x * w).sum(-1) + b
+
+
 NEURON = Exercise(
     id="01.2",
     title="A neuron",
@@ -147,7 +155,7 @@ NEURON = Exercise(
             "activation before the bias",
             _neuron_bias_last,
             "You get {got}, expected is {expected}. A sigmoid lies between 0 and 1, and yours "
-            "doesn't: b comes after φ. In (1.1), is b inside of the bracket or outside?",
+            "doesn't: b comes after φ. In (1.1), is b inside the bracket or outside?",
         ),
         Misconception(
             "sum over the wrong axis",
@@ -159,13 +167,26 @@ NEURON = Exercise(
         Misconception(
             "activation forgotten",
             _neuron_linear,
-            "You get {got}, expected is {expected}: that is z, right so far. What is y?",
+            "You get {got}, expected is {expected}: that is z, right so far. What "
+            "does (1.1) do to z?",
         ),
         Misconception(
             "activation inside the sum",
             _neuron_activates_products,
             "You get {got}, expected is {expected}. You apply φ to every single product and add up "
             "afterwards; in (1.1) there is one φ, outside of the whole sum, and one b.",
+        ),
+        Misconception(
+            "activation of each product",
+            _neuron_activates_before_summing,
+            "You get {got}, expected is {expected}. You apply φ to every single product, and b "
+            "comes last. How many times does (1.1) use φ, and on which number?",
+        ),
+        Misconception(
+            "one bias for each input",
+            _neuron_bias_per_input,
+            "You get {got}, expected is {expected}. `x * w + b` adds b to each of the d products, "
+            "so the sum holds d of them. How many does (1.1) have?",
         ),
         Misconception(
             "sum over everything",
@@ -266,6 +287,14 @@ def _layer_columns_and_rows(x, W, b, phi):
     return phi(W @ x.T + b)
 
 
+def _layer_reshaped(x, W, b, phi):
+    return phi((W @ x.T).reshape(len(x), -1) + b)
+
+
+def _layer_always_sigmoid(x, W, b, phi):
+    return torch.sigmoid(x @ W.T + b)
+
+
 LAYER = Exercise(
     id="01.3",
     title="A layer, for a batch",
@@ -308,6 +337,19 @@ LAYER = Exercise(
             "You get {got}, expected is {expected}. `W @ x.T` has one *row* for each neuron, and "
             "`+ b` adds one number to each *column*: every sample gets another's bias. Which order "
             "of the product leaves the neurons along the columns?",
+        ),
+        Misconception(
+            "reshaped instead of transposed",
+            _layer_reshaped,
+            "For {case} you get {got}, expected is {expected}. The shape is right, and the entries "
+            "are in the wrong places: `reshape` counts them off row by row and does not turn rows "
+            "into columns. What does?",
+        ),
+        Misconception(
+            "always a sigmoid",
+            _layer_always_sigmoid,
+            "For {case} you get {got}, expected is {expected}: your layer has a sigmoid built in. "
+            "Which activation does the caller want?",
         ),
         Misconception(
             "matrix in front of the batch",
@@ -377,6 +419,14 @@ def _count_bias_per_input(widths):
     return sum(a * (b + 1) for a, b in itertools.pairwise(widths))
 
 
+def _count_biases_of_hidden_units_only(widths):
+    return _count_without_biases(widths) + sum(widths[1:-1])
+
+
+def _count_biases_only(widths):
+    return sum(widths[1:])
+
+
 COUNT = Exercise(
     id="01.4",
     title="Counting parameters",
@@ -419,6 +469,18 @@ COUNT = Exercise(
             _count_without_last_layer,
             "You get {got}, expected is {expected}: the outputs are neurons too, with weights and "
             "biases of their own.",
+        ),
+        Misconception(
+            "outputs without a bias",
+            _count_biases_of_hidden_units_only,
+            "You get {got}, expected is {expected}. The hidden neurons have their biases in your "
+            "count; look at the last line of (1.5).",
+        ),
+        Misconception(
+            "weights forgotten",
+            _count_biases_only,
+            "You get {got}, expected is {expected}: one number for each neuron, its bias. What is "
+            "on the arrows that arrive there?",
         ),
         Misconception(
             "one bias for each input",
@@ -490,6 +552,12 @@ XOR = Exercise(
             _weights(_LINE, [0, 0], [1, 0], -1.5),
             "At the corners (0,0), (0,1), (1,0), (1,1) you get {got}, expected is {expected}: that "
             "is AND, which one straight line can do. Are both of your hidden units at work?",
+        ),
+        Misconception(
+            "NAND",
+            _weights(_LINE, [0, 0], [-1, 0], 1.5),
+            "At the corners (0,0), (0,1), (1,0), (1,1) you get {got}, expected is {expected}: that "
+            'is "not both", which one straight line can do. What is v·h + c at (0,0)?',
         ),
         Misconception(
             "the two classes exchanged",
@@ -585,6 +653,18 @@ def _mse_half(prediction, target):
     return 0.5 * ((prediction - target) ** 2).mean()
 
 
+def _mse_without_squares(prediction, target):
+    return (prediction - target).mean()
+
+
+def _mse_difference_of_squares(prediction, target):
+    return (prediction**2 - target**2).mean()
+
+
+def _mse_not_averaged(prediction, target):
+    return (prediction - target) ** 2
+
+
 MSE = Exercise(
     id="01.6",
     title="The mean squared error",
@@ -638,6 +718,24 @@ MSE = Exercise(
             _mse_square_last,
             "You get {got}, expected is {expected}. You average first and square afterwards: an "
             "error of +1 and one of −1 then cancel. Which comes first in (1.9)?",
+        ),
+        Misconception(
+            "not squared",
+            _mse_without_squares,
+            "You get {got}, expected is {expected}. Without the square, an answer that is too high "
+            'pays for one that is too low, and the "error" can even be negative.',
+        ),
+        Misconception(
+            "difference of the squares",
+            _mse_difference_of_squares,
+            "You get {got}, expected is {expected}. You square answers and targets, then subtract. "
+            "What is inside the bracket in (1.9)?",
+        ),
+        Misconception(
+            "not averaged",
+            _mse_not_averaged,
+            "You get {got}, expected is {expected}: the squared errors one by one, right so far. "
+            "A loss is a single number.",
         ),
         Misconception(
             "half of it",

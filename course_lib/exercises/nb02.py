@@ -73,6 +73,29 @@ def _slope_of_averages(x, w, b, y):
     return 2 * (o - y).mean() * (o * (1 - o)).mean() * x.mean()
 
 
+def _slope_per_sample(x, w, b, y):
+    o = torch.sigmoid(w * x + b)
+    return 2 * (o - y) * o * (1 - o) * x
+
+
+def _slope_without_bias(x, w, b, y):
+    return loss_slope(x, w, 0.0, y)
+
+
+def _slope_square_kept(x, w, b, y):
+    o = torch.sigmoid(w * x + b)
+    return (2 * (o - y) ** 2 * o * (1 - o) * x).mean()
+
+
+def _slope_half_of_sigma(x, w, b, y):
+    o = torch.sigmoid(w * x + b)
+    return (2 * (o - y) * o * x).mean()
+
+
+def _slope_the_loss(x, w, b, y):
+    return ((torch.sigmoid(w * x + b) - y) ** 2).mean()
+
+
 def _slope_target_first(x, w, b, y):
     return -loss_slope(x, w, b, y)
 
@@ -149,6 +172,36 @@ SLOPE = Exercise(
             "the number of samples: which of the two is the *mean* squared error?",
         ),
         Misconception(
+            "one slope a sample",
+            _slope_per_sample,
+            "You get {got}, expected is {expected}. These are the slopes of the single losses; L "
+            "is one number, the mean of them, and so is its derivative.",
+        ),
+        Misconception(
+            "bias forgotten",
+            _slope_without_bias,
+            "You get {got}, expected is {expected}: right for a neuron without bias. Does its "
+            "answer o, and with it every link, depend on b?",
+        ),
+        Misconception(
+            "square kept",
+            _slope_square_kept,
+            "You get {got}, expected is {expected}. The derivative of (o − y)² has one power of "
+            "o − y less than the square itself.",
+        ),
+        Misconception(
+            "half of σ′",
+            _slope_half_of_sigma,
+            "You get {got}, expected is {expected}. σ′ = σ(1 − σ) has two factors, and only one of "
+            "them is there.",
+        ),
+        Misconception(
+            "the loss itself",
+            _slope_the_loss,
+            "You get {got}, expected is {expected}: yours is L. Asked for is how fast L changes "
+            "when w does.",
+        ),
+        Misconception(
             "averages too early",
             _slope_of_averages,
             "You get {got}, expected is {expected}. You multiply the averages of the links; each "
@@ -220,6 +273,26 @@ def _multiply_by_output(a, b, out):
     b.grad += a.data * out.data
 
 
+def _multiply_one_side(a, b, out):
+    a.grad += b.data * out.grad
+
+
+def _multiply_descends(a, b, out):
+    a.grad -= b.data * out.grad
+    b.grad -= a.data * out.grad
+
+
+def _multiply_into(a, b, out):
+    a.grad *= b.data * out.grad
+    b.grad *= a.data * out.grad
+
+
+def _multiply_once_if_equal(a, b, out):
+    a.grad += b.data * out.grad
+    if b is not a:
+        b.grad += a.data * out.grad
+
+
 def run_multiply(answer, a, b, out):
     """Make values from (data, grad) pairs, where b = "a" means the same value once more."""
 
@@ -287,8 +360,9 @@ MULTIPLY = Exercise(
         Misconception(
             "returns instead of storing",
             _multiply_returns,
-            "For {case} the values still hold {got}, expected is {expected}. Your function must "
-            "change `a.grad` and `b.grad`; what it returns is not looked at.",
+            "For {case} the derivatives are still {got}, expected is {expected}. Your function "
+            "must change `a.grad` and `b.grad` themselves; what it returns, or stores elsewhere, "
+            "is not looked at.",
         ),
         Misconception(
             "multiplies by the other's derivative",
@@ -301,6 +375,31 @@ MULTIPLY = Exercise(
             _multiply_by_output,
             "For {case} (pairs (data, grad)) you leave {got}, expected is {expected}. `out.data` "
             "was needed on the way forward; which of out's two numbers comes from the loss?",
+        ),
+        Misconception(
+            "only one of the two",
+            _multiply_one_side,
+            "For {case} (pairs (data, grad)) you leave {got}, expected is {expected}. The second "
+            "factor moves the product too; what does it hear?",
+        ),
+        Misconception(
+            "takes away, as a step does",
+            _multiply_descends,
+            "For {case} (pairs (data, grad)) you leave {got}, expected is {expected}. You walk "
+            "downhill already; here the derivative is only *collected*.",
+        ),
+        Misconception(
+            "multiplies what is there",
+            _multiply_into,
+            "For {case} (pairs (data, grad)) you leave {got}, expected is {expected}. Along one "
+            "path derivatives multiply; what do the contributions of several users do, by (2.3)?",
+        ),
+        Misconception(
+            "a·a heard once",
+            _multiply_once_if_equal,
+            "For {case} (pairs (data, grad); b = 'a' is the same value once more) you leave {got}, "
+            "expected is {expected}. a·a needs no rule of its own: its one value is used twice. "
+            "What is the derivative of a²?",
         ),
     ],
     means="with one such rule an operation, a program can differentiate anything it can compute.",
@@ -390,6 +489,44 @@ def _order_without_result(result, parents):
     return topological_order(result, parents)[:-1]
 
 
+def _order_by_stack_at_once(result, parents):
+    order, stack = [], [result]
+    while stack:
+        name = stack.pop()
+        if name not in order:
+            order.append(name)
+            stack.extend(parents(name))
+    return order[::-1]
+
+
+def _order_parents_only(result, parents):
+    return [*parents(result), result]
+
+
+def _order_nested(result, parents):
+    return [_order_nested(parent, parents) for parent in parents(result)] + [result]
+
+
+def _order_as_set(result, parents):
+    return set(topological_order(result, parents))
+
+
+def _order_remembers(result, parents, order=[]):  # noqa: B006  (the mistake to be recognised)
+    for parent in parents(result):
+        _order_remembers(parent, parents)
+    if result not in order:
+        order.append(result)
+    return order
+
+
+def _has_names_of_another_graph(answer, cases):
+    """Whether the list for the first graph has names that only later ones can have brought in."""
+    try:
+        return not set(answer(*cases[0])) <= set(topological_order(*cases[0]))
+    except Exception:  # an answer that fails is somebody else's finding
+        return False
+
+
 class Verdict(str):
     """What is the matter with an order; two verdicts of the same kind are the same mistake."""
 
@@ -398,7 +535,8 @@ class Verdict(str):
 
 def judge_order(answer, result, parents):
     """Whether what the answer returns is an order, and if not, the first thing amiss."""
-    names = [name if isinstance(name, str) else "?" for name in answer(result, parents)]
+    given = answer(result, parents)
+    names = [name if isinstance(name, str) else "[…]" for name in given]
     needed = topological_order(result, parents)
     place = {name: index for index, name in enumerate(names)}
 
@@ -407,6 +545,11 @@ def judge_order(answer, result, parents):
         said.kind = kind
         return said
 
+    if isinstance(given, (set, frozenset)):
+        names.sort()
+        return verdict("a set", "a set has no order")
+    if "[…]" in names:
+        return verdict("nested", "there are lists in the list")
     if repeated := [name for name, count in Counter(names).items() if count > 1]:
         return verdict("repeats", f"{repeated[0]} stands there more than once")
     if names == needed[:-1]:
@@ -438,7 +581,7 @@ def _graph(text):
 
 
 def order_cases(generator):
-    """(result, parents): a chain, a value used twice, a long and a short path, 30 doublings."""
+    """(result, parents): a chain, a value used twice, a long and a short path, 12 doublings."""
     doubling = "; ".join(f"v{i + 1} = v{i} v{i}" for i in range(12))
     return [
         ("c", _graph("b = a; c = b")),
@@ -495,6 +638,38 @@ ORDER = Exercise(
             _order_first_parent_only,
             "Your list is {got}; asked for is {expected}. "
             "A value may have two parents, and both of them have parents of their own.",
+        ),
+        Misconception(
+            "a stack, names placed as they come off",
+            _order_by_stack_at_once,
+            "Your list is {got}; asked for is {expected}. You place a name as soon as it comes off "
+            "the stack, and turn the list round at the end. Another user of it may come off later: "
+            "put a name back under its parents, and place it when it comes off again.",
+        ),
+        Misconception(
+            "parents of the result only",
+            _order_parents_only,
+            "Your list is {got}; asked for is {expected}. The parents have parents too: how far "
+            "back must you go?",
+        ),
+        Misconception(
+            "remembers the graph before",
+            _order_remembers,
+            "A second call still has the names of the first one's graph. A list made outside the "
+            "function, or as a default argument, is made once only: make it anew in every call.",
+            detect=_has_names_of_another_graph,
+        ),
+        Misconception(
+            "lists in a list",
+            _order_nested,
+            "Your list is {got}; asked for is {expected}. The order of a parent is itself a list: "
+            "`append` puts it in as one thing, `extend` or `+` puts in its names.",
+        ),
+        Misconception(
+            "a set",
+            _order_as_set,
+            "You return {got}; asked for is {expected}, in a list. A set is the right thing for "
+            "remembering what has been visited, and forgets in which order.",
         ),
         Misconception(
             "leaves the result out",
@@ -681,6 +856,23 @@ STABLE = Exercise(
             1 / 7,
             "{got} is 2/(λ_max + λ_min), at which the slower of the two directions is as fast as "
             "it can be. The question is how far one could go before it diverges.",
+        ),
+        Misconception(
+            "mixed derivative counted twice",
+            2 / (7 + 73**0.5),
+            "{got} belongs to [[10, 8], [8, 4]]. Differentiate 4θ₁θ₂ once by θ₁ and once by θ₂: "
+            "what is left?",
+        ),
+        Misconception(
+            "diagonal of the coefficients",
+            0.4,
+            "{got} is two over the 5 of 5θ₁². The curvature is a *second derivative*, and the "
+            "steepest direction need not be an axis.",
+        ),
+        Misconception(
+            "λ_max itself",
+            12.0,
+            "{got} is λ_max, the steepest curvature; (2.12) makes a rate of it.",
         ),
         Misconception(
             "upside down",

@@ -441,10 +441,6 @@ def _first_matrix(W1, b1, W2, b2):
     return torch.zeros_like(W1), b1, W2, b2
 
 
-def _first_layer(W1, b1, W2, b2):
-    return torch.zeros_like(W1), torch.zeros_like(b1), W2, b2
-
-
 def _small_last_layer(W1, b1, W2, b2):
     return W1, b1, 0.01 * W2, torch.zeros_like(b2)
 
@@ -500,7 +496,7 @@ start_as_identity = Exercise(
     ],
     misconceptions=[
         Misconception(
-            "zeroes the weight but not the bias",
+            "leaves the last bias",
             _bias_left,
             "Yours: {got}; expected: {expected}. F(x) is the same for every x, but not zero: each "
             "block shifts its input by a constant. Which parameter is that constant?",
@@ -516,12 +512,6 @@ start_as_identity = Exercise(
             _first_matrix,
             "Yours: {got}; expected: {expected}. With W₁ = 0 the hidden units no longer see x. "
             "What do they say all the same?",
-        ),
-        Misconception(
-            "zeroes the first layer only",
-            _first_layer,
-            "Yours: {got}; expected: {expected}. With W₁ = 0 and b₁ = 0 the hidden units are "
-            "silent. What still reaches the output?",
         ),
         Misconception(
             "makes the last layer small",
