@@ -410,7 +410,7 @@ def test_graph_shows_every_value_and_derivative():
     ax = draw_network_graph(values, {name: -0.01 * i for i, name in enumerate(names)})
     texts = [text.get_text() for text in ax.texts]
     for i, name in enumerate(names):
-        assert f"${name}$" in texts
+        assert (f"${name}$" if name != "L" else r"$\mathcal{L}$") in texts
         assert f"{0.1 * i:.3f}" in texts
         assert (f"−{0.01 * i:.3f}" if i else "−0.000") in texts
     assert len(ax.patches) == len(names)

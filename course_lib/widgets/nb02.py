@@ -72,7 +72,7 @@ def draw_losses(offset, losses: dict, here: float):
         label = f"${name[0]}_{{{name[1:]}}}$"
         ax.plot(offset, loss, color=CYCLE[i], ls=LINESTYLES[i], label=label)
     ax.plot(0, here, "o", ms=9, color=COLORS["data"], zorder=5)
-    ax.set(xlabel="change of one weight", ylabel="loss $L$")
+    ax.set(xlabel="change of one weight", ylabel=r"loss $\mathcal{L}$")
     legend(ax)
     return ax
 
@@ -214,7 +214,7 @@ def draw_network_graph(values: dict, gradients: dict, ax=None):
         ax.text(*middle, text, ha="center", va="center", fontsize=12, color="0.25", bbox=box)
     for name, (x, y) in _PLACES.items():
         ax.add_patch(Circle((x, y), _RADIUS, facecolor="white", edgecolor="0.2", lw=1.8, zorder=3))
-        ax.text(x, y, f"${name}$", ha="center", va="center", zorder=4)
+        ax.text(x, y, f"${_LETTERS.get(name, name)}$", ha="center", va="center", zorder=4)
         bold = {"ha": "center", "fontsize": 13, "fontweight": "bold"}
         ax.text(x, y + 0.29, f"{values[name]:.3f}", va="bottom", color=CYCLE[0], **bold)
         derivative = f"{gradients[name]:+.3f}".replace("-", "−")
@@ -225,6 +225,7 @@ def draw_network_graph(values: dict, gradients: dict, ax=None):
 
 
 _RADIUS = 0.24
+_LETTERS = {"L": r"\mathcal{L}"}  # the loss, as the course writes it
 _PLACES = {
     "w_{11}": (0.0, 1.6),
     "x_1": (0.0, 0.3),
