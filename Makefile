@@ -37,7 +37,7 @@ test: $(VENV)/.dev  ## set up, and run every test (ARGS="-k solvers")
 	$(RUN) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 test-fast: $(VENV)/.dev  ## library and style: no notebook run, no browser, no install; about a minute
-	$(RUN) -m pytest -n $(WORKERS) --dist loadfile -m "not (notebook or browser or install or slow)" $(ARGS)
+	$(RUN) -m pytest -n $(WORKERS) --dist loadfile -m "not (notebook or browser or install or slow)" $(ARGS) tests
 
 notebooks: $(VENV)/.dev  ## execute notebooks in place (NB=04 for one, NB="03 04", ARGS=--check)
 	$(RUN) tools/execute_notebooks.py $(ARGS) $(NB)

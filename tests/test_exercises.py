@@ -54,19 +54,14 @@ def test_nothing_is_not_attempted(exercise):
 
 
 @each_misconception
-def test_misconception_triggers_its_own_message(exercise, known):
+def test_misconception_triggers_its_own_message_with_both_numbers(exercise, known):
     result = grade(exercise.id, known.wrong)
     assert (result.outcome, result.name) == ("misconception", known.name), (
         "another misconception computes the same, or the cases do not tell it from the solution:"
         f" {result}"
     )
-
-
-@each_misconception
-def test_message_shows_both_numbers(exercise, known):
-    result = grade(exercise.id, known.wrong)
     assert "{" + "got}" not in result.message and "{" + "expected}" not in result.message
-    if exercise.kind == "choice":
+    if exercise.kind == "choice" or known.detect:  # what is detected may compute the right numbers
         return
     assert result.got in result.message
     if exercise.kind == "function":

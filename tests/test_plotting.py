@@ -498,6 +498,7 @@ def test_check_fails_on_a_spoilt_figure(name, how):
         CASES[name].check(ax)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sheet", ["notebook", "projector"])
 @pytest.mark.parametrize("name", CASES)
 def test_figure_is_legible(name, sheet):

@@ -137,8 +137,11 @@ class Comparison:
         )
 
     def argument_names(self) -> list[str]:
+        """What the inputs of a case are called: by the solution, or by `run` after the answer."""
         names = list(inspect.signature(self.exercise.solution).parameters)
         count = len(self.cases[0])
+        if len(names) < count and self.exercise.run is not None:
+            names = list(inspect.signature(self.exercise.run).parameters)[1:]
         return names if len(names) >= count else [f"argument {i + 1}" for i in range(count)]
 
 
