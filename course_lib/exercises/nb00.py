@@ -30,6 +30,14 @@ def _only_the_displacement(start, end, s):
     return s * (end - start)
 
 
+def _only_the_target(start, end, s):
+    return s * end
+
+
+def _away_from_the_target(start, end, s):
+    return start + s * (start - end)
+
+
 def _cases(generator):
     points = 3 * torch.randn(3, 2, 2, dtype=torch.float64, generator=generator)
     planar = [(a, b, s) for (a, b), s in zip(points, (0.25, 0.6, 1.0), strict=True)]
@@ -73,9 +81,21 @@ EXERCISES = [
                 "For {case} you get {got}, not {expected}: that is how far you have gone, counted "
                 "from the origin. From where did you set out?",
             ),
+            Misconception(
+                "a fraction of the target",
+                _only_the_target,
+                "For {case} you get {got}, not {expected}: at s = 0 you would be at the origin. "
+                "From where did you set out?",
+            ),
+            Misconception(
+                "the way backwards",
+                _away_from_the_target,
+                "For {case} you get {got}, not {expected}: you walk away from `end`. The way from "
+                "`start` to `end`: which of the two minus which?",
+            ),
         ],
         means="Straight lines walked at constant speed: in notebook 19 a network learns to point "
-        "along them, and that is all it takes to draw digits.",
+        "along them, on average, and so to draw digits.",
         cases=_cases,
     ),
 ]

@@ -28,13 +28,35 @@ def bunny_paths() -> torch.Tensor:
     return odeint(load_field(), start, times, rtol=1e-4, atol=1e-4)
 
 
-def draw_bunny_at(ax, t: float, paths: bool = False) -> None:
-    """Draw the points at time t in [0, 1], and by choice the way that some of them have come."""
+@cache
+def return_paths() -> torch.Tensor:
+    """The same points, solved back from t = 1: [N_TIMES, N_POINTS, 2] over t."""
+    return _solve_back(bunny_paths()[-1])
+
+
+@cache
+def noise_paths() -> torch.Tensor:
+    """Fresh Gaussian points at t = 1, solved back: [N_TIMES, N_POINTS, 2] over t."""
+    return _solve_back(torch.randn(N_POINTS, 2, generator=torch.Generator().manual_seed(1)))
+
+
+def _solve_back(end: torch.Tensor) -> torch.Tensor:
+    times = torch.linspace(1, 0, N_TIMES, dtype=torch.float32)
+    return odeint(load_field(), end.float(), times, rtol=1e-4, atol=1e-4).flip(0)
+
+
+def draw_bunny_at(ax, t: float, paths: bool = False, places=bunny_paths) -> None:
+    """Draw the points at time t in [0, 1], and by choice the way that some of them have come.
+
+    Args:
+        places: `bunny_paths`, `return_paths` or `noise_paths`.
+    """
     t = float(t)  # a colour map takes an integer for an index
-    all_places = bunny_paths()
+    all_places = places()
     index = round(t * (N_TIMES - 1))
     if paths:
         ax.plot(*all_places[: index + 1, :N_PATHS].permute(2, 0, 1), "-", color="0.6", linewidth=1)
+        ax.scatter(*all_places[0, :N_PATHS].T, s=12, color="0.6")
     ax.scatter(*all_places[index].T, s=5, color=TIME_CMAP(t), linewidths=0)
     ax.set(xlim=(-LIMIT, LIMIT), ylim=(-LIMIT, LIMIT), aspect="equal")
     ax.axis("off")
@@ -72,7 +94,8 @@ def animate_bunny(frames_each_way: int = 20) -> HTML:
     an exported page; for buttons there is the widget.
     """
     there = [k / frames_each_way for k in range(frames_each_way + 1)]
-    first, *rest = map(_frame, [0.0] * 8 + there + [1.0] * 6 + there[::-1])
+    frames = [_frame(t, bunny_paths) for t in [0.0] * 8 + there + [1.0] * 6]
+    first, *rest = frames + [_frame(t, return_paths) for t in there[::-1]]
     gif = io.BytesIO()
     first.save(gif, "GIF", save_all=True, append_images=rest, duration=90, loop=0)
     data = base64.b64encode(gif.getvalue()).decode()
@@ -80,9 +103,9 @@ def animate_bunny(frames_each_way: int = 20) -> HTML:
     return HTML(f'<img alt="{text}" width="420" src="data:image/gif;base64,{data}">')
 
 
-def _frame(t: float) -> Image.Image:
+def _frame(t: float, places) -> Image.Image:
     fig = Figure(figsize=(4.2, 4.4), dpi=72, layout="constrained")
     canvas = FigureCanvasAgg(fig)
-    draw_bunny_at(fig.subplots(), t)
+    draw_bunny_at(fig.subplots(), t, places=places)
     canvas.draw()
     return Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy()).quantize(32)
