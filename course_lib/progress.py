@@ -71,6 +71,7 @@ def progress(ax=None) -> None:
     import matplotlib.pyplot as plt
 
     from course_lib.exercises import exercises_of, notebooks_with_exercises
+    from course_lib.exercises.display import show_bundle
 
     done = read_progress()
     shares, total, next_one = {}, 0, None
@@ -83,12 +84,13 @@ def progress(ax=None) -> None:
             if next_one is None and exercise.id not in done:
                 next_one = exercise
     count = sum(solved for solved, _ in shares.values())
-    if next_one is None:
-        where = "All of them: well done."
-    else:
+    where = link = "All of them: well done."
+    if next_one is not None:
         lesson = lessons()[next_one.id[:2]]
-        where = f"Next: {next_one.id} {next_one.title}, in {lesson.number} {lesson.title}."
-    print(f"{count} of {total} exercises done. {where}")
+        task, place = f"Next: {next_one.id} {next_one.title}", f"{lesson.number} {lesson.title}"
+        where, link = f"{task}, in {place}.", f"{task}, in [{place}]({lesson.file})."
+    done_so_far = f"{count} of {total} exercises done."
+    show_bundle(f"{done_so_far} {where}", markdown=f"{done_so_far} {link}")
     draw_map(ax, done=shares)
     if ax is None:
         plt.show()
