@@ -35,18 +35,6 @@ def lessons() -> dict[str, Lesson]:
     return {r["number"]: Lesson(**{**r, "prerequisites": tuple(r["prerequisites"])}) for r in rows}
 
 
-def levels() -> dict[str, int]:
-    """How many notebooks, at the least, come before each one: the longest chain of prerequisites.
-
-    >>> levels()["00"], levels()["02"]
-    (0, 2)
-    """
-    depth: dict[str, int] = {}
-    for number, lesson in lessons().items():  # teaching order: prerequisites come first
-        depth[number] = 1 + max((depth[p] for p in lesson.prerequisites), default=-1)
-    return depth
-
-
 def draw_map(ax=None, done: dict[str, tuple[int, int]] | None = None):
     """Draw the prerequisite graph: one box a notebook, arrows from what it needs.
 

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 from course_lib import course_map
-from course_lib.course_map import NOTEBOOKS_DIR, draw_map, lessons, levels
+from course_lib.course_map import NOTEBOOKS_DIR, draw_map, lessons
 from course_lib.plotting import use_style
 
 
@@ -21,13 +21,6 @@ def test_there_are_22_notebooks_and_every_file_is_on_the_map():
     known = {lesson.file for lesson in lessons().values()} | {"gallery.ipynb"}
     strangers = {path.name for path in NOTEBOOKS_DIR.glob("*.ipynb")} - known
     assert not strangers, f"add {strangers} to course_lib/course_map.json"
-
-
-def test_levels_count_the_longest_chain():
-    depth = levels()
-    for number, lesson in lessons().items():
-        for need in lesson.prerequisites:
-            assert depth[number] > depth[need]
 
 
 @pytest.fixture
