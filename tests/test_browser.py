@@ -46,6 +46,17 @@ CHROMIUM_FLAGS = [
     "--disable-sync",
 ]
 
+CANVAS = """
+import numpy as np
+from course_lib.widgets.canvas import FlowExplorer, Scene
+
+t = np.linspace(0, 1, 21)
+points = np.stack([t, t**2], -1)[:, None]
+import course_lib
+course_lib.setup()
+flow = FlowExplorer("flow", lambda: Scene(t, points, [0]), (0, 1), (0, 1))
+"""
+
 WIDGET = """
 import io
 import ipywidgets
@@ -148,6 +159,7 @@ def lab(lab_environment, tmp_path_factory):
         "working": [WIDGET, show],
         "broken": [WIDGET, f"slider.unobserve(draw, 'value')\n{show}"],
         "failing": [WIDGET, show, "1 / 0"],
+        "canvas": [CANVAS, "flow()"],
     }
     for name, cells in sources.items():
         notebook = new_notebook(
@@ -226,7 +238,7 @@ class Visit:
         cell = panel.locator(f".jp-Cell[data-windowed-list-index='{index}']")
         slider = cell.get_by_role("slider").first
         slider.wait_for(state="visible", timeout=30_000)
-        image = cell.locator("img").first
+        image = cell.locator("img, canvas").first
         image.wait_for(state="visible", timeout=30_000)
         before = image.evaluate(PICTURE)
         assert len(before) > 1000, "the widget's picture is empty"
@@ -241,7 +253,8 @@ class Visit:
 
     def check(self, lab: str, path: str) -> None:
         """The whole check of a notebook with a widget."""
-        self.open(f"{lab}/lab/tree/{path}?token={TOKEN}", path)
+        # "reset": without the tabs of earlier visits, whose widgets have lost their kernels.
+        self.open(f"{lab}/lab/tree/{path}?reset&token={TOKEN}", path)
         finished = self.run_all()
         failed = [output for output in self.outputs() if output["output_type"] == "error"]
         assert not failed, f"a cell failed: {failed[0]['ename']}: {failed[0]['evalue']}"
@@ -251,8 +264,9 @@ class Visit:
         assert self.outside == [], "the page asked for something from the network"
 
 
-# The bytes of a picture, as text.
+# The bytes of a picture, or of what is drawn on a canvas, as text.
 PICTURE = """async image => {
+    if (image.tagName === "CANVAS") return image.toDataURL();
     const bytes = new Uint8Array(await (await fetch(image.src)).arrayBuffer());
     return Array.from(bytes, byte => String.fromCharCode(byte)).join("");
 }"""
@@ -262,12 +276,22 @@ PICTURE = """async image => {
 def visit(page):
     visit = Visit(page)
     yield visit
-    with contextlib.suppress(Error):  # leave no question about unsaved changes
+    with contextlib.suppress(Error):  # leave no question about unsaved changes, and no kernel
         page.evaluate("() => window.panel?.context.save()")
+        page.evaluate("() => window.panel?.sessionContext.shutdown()")
 
 
 def test_a_widget_answers_to_a_key(lab, visit):
     visit.check(lab, "working.ipynb")
+
+
+def test_a_canvas_answers_to_a_key_and_plays(lab, visit):
+    visit.check(lab, "canvas.ipynb")
+    canvas = visit.page.locator("canvas").first
+    before = canvas.evaluate(PICTURE)
+    visit.page.get_by_role("button", name="play").click()
+    visit.page.wait_for_timeout(1000)
+    assert canvas.evaluate(PICTURE) != before, "play was pressed, and nothing moved"
 
 
 def test_the_check_fails_on_a_widget_that_was_broken_on_purpose(lab, visit):

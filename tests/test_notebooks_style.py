@@ -100,7 +100,7 @@ def write(cells, folder, *, regular=True):
         if cell.execution_count is None:
             cell.execution_count = count
     if regular:
-        normalise(notebook, path.stem)
+        normalise(notebook)
         path.write_text(text_of(notebook), encoding="utf-8")
     else:
         nbformat.write(notebook, path)

@@ -6,9 +6,10 @@
     python tools/execute_notebooks.py --seed 0-4   execute with COURSE_SEED=0 … 4, print every
                                                    claim and its margin, write nothing
 
-What a run leaves to chance is made regular before anything is stored: widget model ids, memory
-addresses, colour codes, how a stream was cut into pieces, the interpreter's patch release. A
-notebook that fails keeps its old file. CPU seconds and peak memory are printed, never stored.
+What a run leaves to chance is made regular before anything is stored: memory addresses, colour
+codes, how a stream was cut into pieces, the interpreter's patch release. Of a widget only its text
+is stored: a view without a kernel behind it would open as "model not found". A notebook that fails
+keeps its old file. CPU seconds and peak memory are printed, never stored.
 """
 
 import argparse
@@ -27,7 +28,8 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
-WIDGET = "application/vnd.jupyter.widget-view+json"
+VIEW = "application/vnd.jupyter.widget-view+json"
+WIDGET = "application/vnd.course.widget+json"  # stands in a stored notebook where a view was shown
 CLAIM = "application/vnd.course.claim+json"
 CPU_SECONDS = {"07": 120, "13": 120, "17": 120, "18": 120}  # DESIGN §4; every other one: 60
 PEAK_MIB = 1024
@@ -126,28 +128,22 @@ def execute(notebook, cwd: Path, *, timeout: int = 300, seed: int | None = None,
     return cpu, peak
 
 
-def normalise(notebook, name: str) -> None:
-    """Make regular, in place, what differs between two runs of the same notebook called `name`."""
+def normalise(notebook) -> None:
+    """Make regular, in place, what differs between two runs of the same notebook."""
     for key in list(notebook.metadata):
         if key not in METADATA and key != "title":
             del notebook.metadata[key]
     notebook.metadata.update(copy.deepcopy(METADATA))
     notebook.nbformat, notebook.nbformat_minor = 4, 5
-    models: dict[str, str] = {}
-    for index, cell in enumerate(notebook.cells):
+    for cell in notebook.cells:
         if cell.cell_type != "code":
             cell.pop("outputs", None)
             continue
         cell.metadata.pop("execution", None)
-        cell.outputs = _merge_streams(cell.outputs)
+        cell.outputs = [nbformat.from_dict(_regular(o)) for o in _merge_streams(cell.outputs)]
         for output in cell.outputs:
-            view = output.get("data", {}).get(WIDGET)
-            if view is not None:
-                new = hashlib.sha1(f"{name}/{index}/{len(models)}".encode()).hexdigest()[:32]
-                models.setdefault(view["model_id"], new)
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs = [nbformat.from_dict(_regular(o, models)) for o in cell.outputs]
+            if output.get("data", {}).pop(VIEW, None) is not None:
+                output.data[WIDGET] = {}
 
 
 def _merge_streams(outputs: list) -> list:
@@ -163,18 +159,15 @@ def _merge_streams(outputs: list) -> list:
     return merged
 
 
-def _regular(value, models: dict[str, str]):
-    """`value` with new widget ids, and without colour codes and memory addresses in its text."""
+def _regular(value):
+    """`value` without colour codes and memory addresses in its text."""
     if isinstance(value, dict):
         return {
-            key: item if key.startswith("image/") else _regular(item, models)
-            for key, item in value.items()
+            key: item if key.startswith("image/") else _regular(item) for key, item in value.items()
         }
     if isinstance(value, list):
-        return [_regular(item, models) for item in value]
+        return [_regular(item) for item in value]
     if isinstance(value, str):
-        for old, new in models.items():
-            value = value.replace(old, new)
         value = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", value)
         return re.sub(r" at 0x[0-9a-fA-F]+", "", value)
     return value
@@ -241,7 +234,7 @@ def run_in_place(path: Path, *, check: bool, timeout: int) -> bool:
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         print(f"{path.name}: FAILED, the file is left as it was\n{explain(error, notebook)}")
         return False
-    normalise(notebook, path.stem)
+    normalise(notebook)
     new, old = text_of(notebook), path.read_text(encoding="utf-8")
     state = "unchanged" if new == old else ("differs" if check else "stored")
     over = []

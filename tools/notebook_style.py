@@ -235,7 +235,7 @@ def executed(page: Page) -> Faults:
 @rule
 def stored_form(page: Page) -> Faults:
     old = text_of(page.notebook)
-    normalise(page.notebook, page.path.stem)
+    normalise(page.notebook)
     if text_of(page.notebook) != old:
         yield f"is not in its stored form: run `make notebooks NB={page.number}`"
 

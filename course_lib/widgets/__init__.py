@@ -16,12 +16,16 @@ def __getattr__(name: str):
     if name.startswith("_"):
         raise AttributeError(name)
     from course_lib.widgets.base import EXPLORERS
+    from course_lib.widgets.canvas import CANVASES
 
     for module in pkgutil.iter_modules(__path__):
         if module.name.startswith("nb"):
             importlib.import_module(f"{__name__}.{module.name}")
     if name == "EXPLORERS":
         return EXPLORERS
-    if name not in EXPLORERS:
-        raise AttributeError(f"there is no widget {name!r}; there are {sorted(EXPLORERS)}")
-    return EXPLORERS[name]
+    if name == "CANVASES":
+        return CANVASES
+    known = EXPLORERS | CANVASES
+    if name not in known:
+        raise AttributeError(f"there is no widget {name!r}; there are {sorted(known)}")
+    return known[name]

@@ -77,7 +77,7 @@ class Slider:
             "step": self.step,
             "readout_format": self._format,
             "style": _LABELLED,
-            "layout": _wide(),
+            "layout": wide(),
         }
         if self.log:
             ends = {"min": math.log10(self.min), "max": math.log10(self.max)}
@@ -170,7 +170,7 @@ class Toggle:
             value=self.value,
             indent=False,
             style=_LABELLED,
-            layout=_wide(),
+            layout=wide(),
         )
 
 
@@ -264,17 +264,17 @@ class Panel:
             for label, params in {**explorer.presets, "Reset": {}}.items()
         }
         width = round(WIDTH * min(explorer.figsize[0], 8) / 8)
-        self.image = ipywidgets.Image(format="png", layout=_wide(width))
+        self.image = ipywidgets.Image(format="png", layout=wide(width))
         self.image.add_class("course-widget-image")
         self.status = ipywidgets.HTML().add_class("course-widget-status")
         self.message = ipywidgets.HTML().add_class("course-widget-message")
         for control in self.controls.values():
             control.add_class("course-widget-control")
             control.observe(lambda change: self.update(), names="value")
-        self.box = _Box(
+        self.box = Box(
             [
-                *_line("course-widget-ask", "Ask the room:", explorer.ask),
-                *_line("course-widget-try", "Try:", explorer.try_this),
+                *line("course-widget-ask", "Ask the room:", explorer.ask),
+                *line("course-widget-try", "Try:", explorer.try_this),
                 *self.controls.values(),
                 ipywidgets.HBox(
                     list(self.presets.values()), layout=ipywidgets.Layout(flex_flow="row wrap")
@@ -327,7 +327,7 @@ class Panel:
         return button.add_class("course-preset")
 
 
-class _Box(ipywidgets.VBox):
+class Box(ipywidgets.VBox):
     """A VBox whose text says the same at every execution; the usual one spells out all children."""
 
     name = ""
@@ -373,14 +373,16 @@ def register(explorer: Explorer) -> Explorer:
     return explorer
 
 
-def _line(css_class: str, opening: str, text: str) -> list[ipywidgets.Widget]:
+def line(css_class: str, opening: str, text: str) -> list[ipywidgets.Widget]:
+    """A line of text over a widget, in a list; an empty list if there is no text."""
     if not text:
         return []
-    line = ipywidgets.HTMLMath(f"<b>{opening}</b> {html.escape(text)}", layout=_wide())
+    line = ipywidgets.HTMLMath(f"<b>{opening}</b> {html.escape(text)}", layout=wide())
     return [line.add_class(css_class)]
 
 
-def _wide(pixels: int = WIDTH) -> ipywidgets.Layout:
+def wide(pixels: int = WIDTH) -> ipywidgets.Layout:
+    """As wide as that, and never wider than its cell."""
     return ipywidgets.Layout(width=f"{pixels}px", max_width="100%")
 
 

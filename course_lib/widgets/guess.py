@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from course_lib import plotting, systems
 from course_lib.solvers import SolverError, odeint
-from course_lib.widgets.base import WIDTH, _Box, canvas_for, png_of
+from course_lib.widgets.base import WIDTH, Box, canvas_for, png_of
 
 __all__ = ["LAWS", "MYSTERIES", "Game", "GuessTheODE", "guess_the_ode", "trajectory_error"]
 
@@ -386,7 +386,7 @@ class GamePanel:
         self.buttons = {label: self._button(label, act) for label, act in actions.items()}
         self.image = ipywidgets.Image(format="png", layout=wide)
         self.status = ipywidgets.HTML()
-        self.box = _Box(
+        self.box = Box(
             [
                 ipywidgets.HTML(
                     "<b>Ask the room:</b> what do you know about f from the shape alone?"
