@@ -124,7 +124,8 @@ def execute(notebook, cwd: Path, *, timeout: int = 300, seed: int | None = None,
                 client.execute_cell(probe, len(notebook.cells) - 1)
         finally:
             notebook.cells.pop()
-    cpu, peak = map(float, probe.outputs[0].text.split())
+    # A busy machine may cut the line into two outputs.
+    cpu, peak = map(float, "".join(output.text for output in probe.outputs).split())
     return cpu, peak
 
 
