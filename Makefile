@@ -49,8 +49,8 @@ experiments: $(VENV)/.dev  ## run the scripts that make data/results (NAME=depth
 	@set -e; for script in $(or $(NAME:%=experiments/%.py),$(wildcard experiments/[a-z]*.py)); do \
 	  echo "$$script"; $(RUN) $$script; done
 
-bench: $(VENV)/.dev  ## measure beside the peers, and write benchmarks/results/
-	$(RUN) -m benchmarks.$(or $(NAME),solvers)
+bench: $(VENV)/.dev  ## measure beside the peers, and write benchmarks/results/ (NAME=gradients for one)
+	@set -e; for name in $(or $(NAME),solvers gradients); do $(RUN) -m benchmarks.$$name; done
 
 docs: $(VENV)/.dev  ## write what is generated: CLAIMS.md, the README's tables and badges, binder/
 	$(RUN) -m course_lib.claims

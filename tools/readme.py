@@ -11,6 +11,7 @@ import base64
 import re
 import sys
 import tomllib
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -57,9 +58,9 @@ def claims_table() -> str:
     return claims.to_markdown(rows, level=3)
 
 
-def speed_table() -> str:
-    """The solver benchmark as `make bench` last wrote it."""
-    text = (ROOT / "benchmarks" / "results" / "solvers.md").read_text(encoding="utf-8")
+def measured(name: str) -> str:
+    """A benchmark's table as `make bench` last wrote it."""
+    text = (ROOT / "benchmarks" / "results" / f"{name}.md").read_text(encoding="utf-8")
     return text.partition("\n")[2].strip()  # without its title: the README has one
 
 
@@ -67,7 +68,8 @@ PARTS = {
     "binder": binder_line,
     "course": course_table,
     "claims": claims_table,
-    "speed": speed_table,
+    "speed": partial(measured, "solvers"),
+    "gradients": partial(measured, "gradients"),
 }
 
 

@@ -13,7 +13,7 @@ from course_lib.solvers.errors import SolverError
 from course_lib.solvers.field import Field, Step, WatchedField
 from course_lib.solvers.steps import fixed_steps, time_grid
 
-__all__ = ["odeint", "odeint_dense"]
+__all__ = ["Problem", "odeint", "odeint_dense"]
 
 
 def odeint(
@@ -78,33 +78,14 @@ def odeint(
     >>> stats.nfe
     40
     """
-    problem = _Problem(func, y0, rtol, atol, method, options)
+    problem = Problem(func, y0, rtol, atol, method, options)
     times = errors.check_times(t)
     state, field, stats = problem.y0, problem.field, Statistics()
-    solution = [state]
     time_gradient = t.requires_grad and torch.is_grad_enabled() and len(times) > 1
     if time_gradient:  # starting dt later from the same y0 is starting here from y0 - f dt
         state = state - _zero(t[0], state) * _slope(field, times[0], state)
-    done = 1  # output times reached
-    sign = 1 if times[-1] > times[0] else -1
-    try:
-        for step in problem.steps(state, times, torch.finfo(t.dtype).eps):
-            if step is None:
-                stats.rejected += 1
-                continue
-            stats.accepted += 1
-            if step.t1 == times[done]:
-                solution.append(step.y1)
-                done += 1
-            elif (step.t1 - times[done]) * sign > 0:
-                stop = bisect_right(times, sign * step.t1, done, key=lambda time: sign * time)
-                solution += interpolate(field, problem.method, step, times[done:stop])
-                done = stop
-        if done > 1:
-            problem.check_end(state, step)
-    except SolverError as error:
-        problem.complete(error, times, solution)
-        raise
+    steps = problem.steps(state, times, torch.finfo(t.dtype).eps)
+    solution = [problem.y0, *problem.follow(steps, times, stats)]
     ys = torch.stack(solution)
     if time_gradient:
         slopes = [_slope(field, time, y) for time, y in zip(times[1:], ys[1:], strict=True)]
@@ -134,7 +115,7 @@ def odeint_dense(
     >>> bool(abs(growth(0.5).item() - math.exp(0.5)) < 1e-7)
     True
     """
-    problem = _Problem(func, y0, rtol, atol, method, options)
+    problem = Problem(func, y0, rtol, atol, method, options)
     if not problem.adaptive and problem.options["step_size"] is None:
         raise ValueError(
             f"odeint_dense has no output times to step to: give method {problem.method.name!r} "
@@ -158,7 +139,7 @@ def odeint_dense(
     return DenseOutput(problem, steps, stats)
 
 
-class _Problem:
+class Problem:
     """The arguments of a solve, looked at once, with a tuple state laid out as one vector."""
 
     def __init__(self, func, y0, rtol, atol, method, options):
@@ -220,6 +201,34 @@ class _Problem:
         else:
             self.grid = time_grid(times[0], times[-1], size, self.options["max_num_steps"], eps)
         return fixed_steps(self.field, self.method, y0, self.grid)
+
+    def follow(self, steps, times: list[float], stats: Statistics, watch=None) -> list:
+        """The states at times[1:], from the steps as they come; `watch(step)` sees each one kept.
+
+        Counts the steps in `stats`. A `SolverError` leaves with the solution up to there.
+        """
+        solution = [self.y0]
+        sign = 1 if times[-1] > times[0] else -1
+        try:
+            for step in steps:
+                if step is None:
+                    stats.rejected += 1
+                    continue
+                stats.accepted += 1
+                done = len(solution)  # output times reached
+                if step.t1 == times[done]:
+                    solution.append(step.y1)
+                elif (step.t1 - times[done]) * sign > 0:
+                    stop = bisect_right(times, sign * step.t1, done, key=lambda time: sign * time)
+                    solution += interpolate(self.field, self.method, step, times[done:stop])
+                if watch is not None:
+                    watch(step)
+            if len(times) > 1:
+                self.check_end(self.y0, step)
+        except SolverError as error:
+            self.complete(error, times, solution)
+            raise
+        return solution[1:]
 
     def check_end(self, y0, last: Step) -> None:
         """Raise if the last state of fixed steps is not finite.
