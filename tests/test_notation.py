@@ -1,4 +1,8 @@
-"""One notation for the whole course: the table of notebook 00 against what the notebooks write."""
+"""One notation for the whole course: the two tables of notebook 00 against the notebooks.
+
+The first table is of letters that keep their meaning, the second of those that mean different
+things in different notebooks.
+"""
 
 import re
 from collections import defaultdict
@@ -11,6 +15,7 @@ from course_lib.course_map import NOTEBOOKS_DIR, lessons
 
 WRITTEN = [number for number, lesson in lessons().items() if lesson.written]
 TABLE_ROW = re.compile(r"^\| (\$.+?) \| (.+?) \| (\d\d) \|$", re.M)
+LOCAL_ROW = re.compile(r"^\| (\$[^|$]+\$) \| (\d\d[^|]*:[^|]*) \|$", re.M)
 WORDS = r"\\(?:text|textrm|operatorname|mathrm|begin|end|tag|quad|qquad)\s*\{[^}]*\}"
 
 
@@ -30,8 +35,8 @@ def symbols(mathematics: str) -> set[str]:
 
 
 def in_mathematics(number: str) -> set[str]:
-    """Every symbol between dollar signs in a notebook; in 00, outside of the table itself."""
-    text = TABLE_ROW.sub("", prose(number))
+    """Every symbol between dollar signs in a notebook; in 00, outside of the tables themselves."""
+    text = LOCAL_ROW.sub("", TABLE_ROW.sub("", prose(number)))
     return set().union(*(symbols(part) for part in re.findall(r"\$\$?(.+?)\$\$?", text, re.S)))
 
 
@@ -45,10 +50,26 @@ def table() -> list[tuple[str, str, str]]:
     return TABLE_ROW.findall(prose("00"))
 
 
+def numbers_in(text: str) -> set[str]:
+    """The notebooks in front of the colons: `04, 05: this; 07: that`."""
+    return set(re.findall(r"\b\d\d\b(?=[^;:]*:)", text))
+
+
+def local() -> dict[str, set[str]]:
+    """Letter of the second table → the notebooks that it is explained for."""
+    return {
+        symbol: numbers_in(text)
+        for cell, text in LOCAL_ROW.findall(prose("00"))
+        for symbol in symbols(cell.strip("$"))
+    }
+
+
 def test_the_table_is_there_and_nothing_is_in_it_twice():
     seen = [symbol for row in table() for symbol in re.findall(r"\$(.+?)\$", row[0])]
     assert len(seen) >= 15
     assert len(seen) == len(set(seen)), "a symbol stands in two rows"
+    both = set().union(*(symbols(row[0]) for row in table())) & set(local())
+    assert not both, f"in both tables: {both}"
 
 
 @pytest.mark.parametrize(("entry", "first"), [(row[0], row[2]) for row in table()])
@@ -59,17 +80,26 @@ def test_a_symbol_is_first_met_where_the_table_says(entry, first):
 
 
 def test_letters_that_notebooks_share_are_in_the_table():
-    """A letter in the numbered equations of two notebooks must mean what the table says."""
+    """A letter in the numbered equations of two notebooks is in one of the tables, and the second
+    says what it means in each of them."""
     used = defaultdict(list)
     for number in WRITTEN:
         for symbol in in_equations(number):
             used[symbol].append(number)
     listed = set().union(*(symbols(row[0]) for row in table()))
     commands = {symbol for symbol in used if symbol.startswith("\\") and symbol not in GREEK}
-    shared = (
-        {symbol for symbol, numbers in used.items() if len(numbers) > 1} - listed - commands - {"d"}
-    )  # d of dx/dt
-    assert not shared, f"add to the table of notebook 00: { {s: used[s] for s in sorted(shared)} }"
+    missing = {
+        symbol: sorted(set(numbers) - local().get(symbol, set()))
+        for symbol, numbers in used.items()
+        if len(numbers) > 1 and symbol not in listed | commands | {"d"}  # d of dx/dt
+    }
+    missing = {symbol: numbers for symbol, numbers in sorted(missing.items()) if numbers}
+    assert not missing, f"explain in a table of notebook 00: {missing}"
+
+
+def test_reading_the_second_table():
+    row = LOCAL_ROW.fullmatch("| $K$ | 04, 05: a capacity; 07: how many (see 03) |")
+    assert row[1] == "$K$" and numbers_in(row[2]) == {"04", "05", "07"}
 
 
 GREEK = {
