@@ -229,27 +229,32 @@ class Visit:
                 (cell.outputs ?? []).map(output => ({index, ...output})))"""
         )
 
-    def press_on_slider(self) -> None:
-        """Find the first slider, press a key on it, and wait until its picture changes."""
+    def move_a_control(self) -> None:
+        """Press a key on the first slider, or choose from the first list, and wait until the
+        picture changes."""
         mime = "application/vnd.jupyter.widget-view+json"
         index = next(o["index"] for o in self.outputs() if mime in o.get("data", {}))
         self.page.evaluate("index => window.panel.content.scrollToItem(index, 'start')", index)
         panel = self.page.locator(f"[id='{self.page.evaluate('window.panel.id')}']")
         cell = panel.locator(f".jp-Cell[data-windowed-list-index='{index}']")
-        slider = cell.get_by_role("slider").first
-        slider.wait_for(state="visible", timeout=30_000)
+        control = cell.get_by_role("slider").or_(cell.get_by_role("combobox")).first
+        control.wait_for(state="visible", timeout=30_000)
         image = cell.locator("img, canvas").first
         image.wait_for(state="visible", timeout=30_000)
         before = image.evaluate(PICTURE)
         assert len(before) > 1000, "the widget's picture is empty"
-        slider.focus()
-        self.page.keyboard.press("ArrowRight")
+        is_list = control.evaluate("element => element.tagName === 'SELECT'")
+        if is_list:  # as with the mouse: in a list JupyterLab takes the arrow keys for itself
+            control.select_option(index=(control.evaluate("list => list.selectedIndex") + 1) % 2)
+        else:
+            control.focus()
+            self.page.keyboard.press("ArrowRight")
         end = time.monotonic() + 10
         while time.monotonic() < end:
             if image.evaluate(PICTURE) != before:
                 return
             self.page.wait_for_timeout(100)
-        raise AssertionError("a key was pressed on the slider, and the picture did not change")
+        raise AssertionError("a control was moved, and the picture did not change")
 
     def check(self, lab: str, path: str) -> None:
         """The whole check of a notebook with a widget."""
@@ -259,7 +264,7 @@ class Visit:
         failed = [output for output in self.outputs() if output["output_type"] == "error"]
         assert not failed, f"a cell failed: {failed[0]['ename']}: {failed[0]['evalue']}"
         assert finished is True, "JupyterLab did not run all cells"
-        self.press_on_slider()
+        self.move_a_control()
         assert self.errors == [], "errors in the browser's console"
         assert self.outside == [], "the page asked for something from the network"
 
