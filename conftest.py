@@ -39,6 +39,12 @@ def tidy():
     torch.set_default_dtype(torch.float32)
 
 
+@pytest.fixture
+def float64():
+    """Double precision where a test does not say otherwise; `tidy` puts the usual one back."""
+    torch.set_default_dtype(torch.float64)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Mark notebook cells, and let one more cell, the budget, follow each notebook's last."""

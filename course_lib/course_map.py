@@ -52,7 +52,7 @@ def draw_map(ax=None, done: dict[str, tuple[int, int]] | None = None):
     from course_lib.plotting import CYCLE
 
     if ax is None:
-        _, ax = plt.subplots(figsize=(12, 8))
+        _, ax = plt.subplots(figsize=(12, 8.8))
     parts = list(dict.fromkeys(lesson.part for lesson in lessons().values()))
     place = _places(parts)
     for number, lesson in lessons().items():
@@ -65,14 +65,14 @@ def draw_map(ax=None, done: dict[str, tuple[int, int]] | None = None):
         name = _wrap(part, 14)
         ax.text(-0.65, -ROW * row, name, ha="right", va="center", fontsize=11, color=CYCLE[row])
     ax.set_xlim(-2.3, 7.5)
-    ax.set_ylim(-ROW * (len(parts) - 1) - 0.55, 0.55)
+    ax.set_ylim(-ROW * (len(parts) - 1) - 0.65, 0.65)
     ax.set_title("The course: arrows lead from what is needed to what needs it")
     ax.axis("off")
     return ax
 
 
-ROW = 1.35  # from one part to the next, in widths of a box
-HALF_WIDTH, HALF_HEIGHT = 0.44, 0.41
+ROW = 1.6  # from one part to the next, in widths of a box
+HALF_WIDTH, HALF_HEIGHT = 0.44, 0.54
 COLUMN = {"20": 6.5, "21": 3.0}  # below what they stand on, so that their arrows cross few boxes
 
 

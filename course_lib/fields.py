@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from course_lib.nets import MLP, Activation, initialise
+from course_lib.nets import MLP, initialise
 from course_lib.solvers import odeint
 
 
@@ -41,8 +41,8 @@ class TimeField(nn.Module):
 
     Args:
         dim: entries of the state.
-        hidden: widths of the hidden layers.
-        activation, init, generator: see `course_lib.nets.MLP`; the output is unbounded.
+        hidden: widths of the hidden layers, which are tanh's; the output is unbounded.
+        generator: source of randomness; torch's global one if None.
 
     Shapes: t a number or 0-d tensor, x [..., dim] → [..., dim].
 
@@ -54,14 +54,11 @@ class TimeField(nn.Module):
         self,
         dim: int,
         hidden: Sequence[int] = (32, 32),
-        activation: Activation = torch.tanh,
         *,
-        init: str = "default",
         generator=None,
     ):
         super().__init__()
-        widths = [dim + 1, *hidden, dim]
-        self.net = MLP(widths, activation, init=init, generator=generator)
+        self.net = MLP([dim + 1, *hidden, dim], generator=generator)
 
     def forward(self, t, x: Tensor) -> Tensor:
         return self.net(append_time(t, x))
@@ -81,9 +78,6 @@ class Basis:
 
     at: Callable[[float], Tensor]
     one: Tensor
-
-    def __len__(self) -> int:
-        return len(self.one)
 
 
 def piecewise(K: int, T: float = 1.0) -> Basis:

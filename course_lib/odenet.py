@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from course_lib.fields import Flow
-from course_lib.solvers import odeint
+from course_lib.gradients import odeint_adjoint
 from course_lib.training import cosine, train
 
 CHANNELS, GROUPS = 16, 4
@@ -82,12 +82,13 @@ class ImageNet(nn.Module):
         return self.head(self.block(self.stem(x)))
 
 
-def build(kind: str, generator: torch.Generator, adjoint=odeint) -> ImageNet:
+def build(kind: str, generator: torch.Generator) -> ImageNet:
     """One of `KINDS`, with torch's own random weights.
 
     Args:
         generator: decides the weights; torch's global state is left as it was.
-        adjoint: the solver with which the ODE-Net is trained, by one step of RK4.
+
+    RK-Net and ODE-Net take one step of RK4; the ODE-Net's gradient is the continuous adjoint's.
 
     >>> net = build("one residual block", torch.Generator().manual_seed(0))
     >>> net(torch.zeros(2, 1, 28, 28)).shape
@@ -101,7 +102,7 @@ def build(kind: str, generator: torch.Generator, adjoint=odeint) -> ImageNet:
         if kind == "MLP":
             stem = nn.Sequential(nn.Flatten(), nn.Linear(784, 300), nn.ReLU())
             return ImageNet(stem, nn.Identity(), nn.Linear(300, 10))
-        return ImageNet(_stem(), _block(kind, adjoint), _head())
+        return ImageNet(_stem(), _block(kind), _head())
 
 
 def _stem() -> nn.Module:
@@ -118,12 +119,12 @@ def _head() -> nn.Module:
     return nn.Sequential(*pool, nn.Linear(9 * CHANNELS, 10))
 
 
-def _block(kind: str, adjoint) -> nn.Module:
+def _block(kind: str) -> nn.Module:
     step = {"method": "rk4", "options": {"step_size": 1.0}}
     if kind == "RK-Net":  # backpropagation through the step
-        return Flow(ConvField(CHANNELS), solve=odeint, **step)
+        return Flow(ConvField(CHANNELS), **step)
     if kind == "ODE-Net":
-        return Flow(ConvField(CHANNELS), solve=adjoint, **step)
+        return Flow(ConvField(CHANNELS), solve=odeint_adjoint, **step)
     blocks = {"no block": 0, "one residual block": 1, "ResNet, 6 blocks": 6}[kind]
     return nn.Sequential(*[ResidualBlock(CHANNELS) for _ in range(blocks)])
 

@@ -43,6 +43,9 @@ def disc_and_ring(n: int, generator) -> tuple[Tensor, Tensor]:
 class FlowClassifier(nn.Module):
     """p zeros appended, the flow of a tanh network for unit time, one linear neuron.
 
+    Two things are not as in `fields.NeuralODE`: the network isn't told the time, and the tolerance
+    is chosen at each call, loose to train and tight to test what the flow does to single points.
+
     Args:
         p: added dimensions.
         generator: source of the initial weights.

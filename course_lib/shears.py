@@ -98,11 +98,6 @@ class Control:
                 x = neuron_flow(x, w, a, b, min(t - k, 1.0))
         return x
 
-    def func(self, t, x: Tensor) -> Tensor:
-        """The right-hand side f(t, x), as `odeint` calls it; x is [..., d]."""
-        k = min(int(t), len(self) - 1)
-        return (x @ self.a[k] + self.b[k]).clamp(min=0)[..., None] * self.w[k]
-
     @property
     def sizes(self) -> Tensor:
         """‖w‖‖a‖ of each piece [pieces]: the Lipschitz constant of its right-hand side."""

@@ -19,6 +19,7 @@ from course_lib.control.pole import (
     save_laws,
     swing_up_cost,
 )
+from course_lib.training import cosine, train
 
 SEEDS = (0, 1, 2, 3, 4)
 STEPS, BATCH = 400, 64
@@ -30,15 +31,17 @@ def train_law(seed: int, steps: int = STEPS) -> Feedback:
     pole, law = Pole(T=8.0, steps=64), Feedback(SWING_WIDTH, limit=SWING_LIMIT, generator=generator)
     with torch.no_grad():
         law.net.layers[-1].weight.mul_(0.1)  # starts as a motor that is almost off
+
+    def loss(law, starts):
+        return swing_up_cost(pole, law, starts).mean()
+
+    def starts(generator):
+        share = 2 * torch.rand(BATCH, 2, generator=generator) - 1
+        return (share * torch.tensor([math.pi, 2.0]),)
+
     adam = torch.optim.Adam(law.parameters(), lr=1e-2)
-    for i in range(steps):
-        adam.param_groups[0]["lr"] = 5e-3 * (1 + math.cos(math.pi * i / steps))
-        starts = 2 * torch.rand(BATCH, 2, generator=generator) - 1
-        loss = swing_up_cost(pole, law, starts * torch.tensor([math.pi, 2.0])).mean()
-        adam.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(law.parameters(), 1.0)
-        adam.step()
+    options = {"optimizer": adam, "schedule": cosine(), "clip": 1.0}
+    train(law, loss, starts, steps=steps, generator=generator, **options)
     return law
 
 

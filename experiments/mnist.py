@@ -31,7 +31,7 @@ TOLERANCES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 def trained(kind: str, fold: int, seed: int, epochs: int, **options):
     """A network, its data, and the CPU seconds of training; the notebook's under COURSE_SEED."""
     data, generator = mnist(fold), torch.Generator().manual_seed(1000 * seed)
-    net = build(kind, generator, adjoint=odeint_adjoint)
+    net = build(kind, generator)
     start = time.process_time()
     history = fit(net, data.x_train, data.y_train, epochs, generator, progress=False, **options)
     return net, data, time.process_time() - start, history

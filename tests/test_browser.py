@@ -230,8 +230,7 @@ class Visit:
         )
 
     def move_a_control(self) -> None:
-        """Press a key on the first slider, or choose from the first list, and wait until the
-        picture changes."""
+        """Press a key on the first slider or list, and wait until its picture changes."""
         mime = "application/vnd.jupyter.widget-view+json"
         index = next(o["index"] for o in self.outputs() if mime in o.get("data", {}))
         self.page.evaluate("index => window.panel.content.scrollToItem(index, 'start')", index)
@@ -243,12 +242,10 @@ class Visit:
         image.wait_for(state="visible", timeout=30_000)
         before = image.evaluate(PICTURE)
         assert len(before) > 1000, "the widget's picture is empty"
-        is_list = control.evaluate("element => element.tagName === 'SELECT'")
-        if is_list:  # as with the mouse: in a list JupyterLab takes the arrow keys for itself
-            control.select_option(index=(control.evaluate("list => list.selectedIndex") + 1) % 2)
-        else:
-            control.focus()
-            self.page.keyboard.press("ArrowRight")
+        # In a closed list JupyterLab takes the arrow keys for itself; Home, End and Space work.
+        chosen = control.evaluate("list => list.tagName === 'SELECT' ? list.selectedIndex : -1")
+        control.focus()
+        self.page.keyboard.press({-1: "ArrowRight", 0: "End"}.get(chosen, "Home"))
         end = time.monotonic() + 10
         while time.monotonic() < end:
             if image.evaluate(PICTURE) != before:

@@ -11,13 +11,7 @@ import torch
 from course_lib import control
 from course_lib.control import lq, msa, pole, pontryagin
 
-
-@pytest.fixture(autouse=True)
-def double_precision():
-    old = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(old)
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 def seeded(seed=0):

@@ -6,7 +6,6 @@ The equations are written out here once more, independently of the library.
 import ast
 import inspect
 import math
-import re
 
 import matplotlib.pyplot as plt
 import nbformat
@@ -35,13 +34,7 @@ WEIGHTS = dict(zip(NAMES, [1.0, 0.5, -0.5, -1.0, 2.0, 0.5, 1.5, -1.0, 0.25], str
 X, Y = (1.0, 0.5), 1.0
 
 
-@pytest.fixture(autouse=True)
-def double_precision():
-    old = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(old)
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 def sigma(z):
@@ -87,15 +80,6 @@ def notebook():
 
 
 # --- equations -----------------------------------------------------------------------------------
-
-
-def test_every_numbered_equation_has_a_test():
-    """Each (2.n) of the notebook is named in the docstring of some test below."""
-    numbered = set(re.findall(r"tag\{(2\.\d+)\}", NOTEBOOK.read_text(encoding="utf-8")))
-    tests = [f for name, f in globals().items() if name.startswith("test_")]
-    bound = set(re.findall(r"\((2\.\d+)\)", "".join(f.__doc__ or "" for f in tests)))
-    assert len(numbered) >= 16
-    assert numbered <= bound, sorted(numbered - bound)
 
 
 def test_network(notebook):

@@ -43,7 +43,26 @@ def from_notebook(name):
     raise LookupError(f"the notebook defines no {name}")
 
 
-def test_3_2_identity_layers_behind_a_relu_change_nothing():
+def test_plain_net_is_layer_after_layer():
+    """Equation (3.1)."""
+    net = PlainNet(5, 3, generator=seeded()).double()
+    x = normal(4, 5)
+    states = net.states(x)
+    for block, before, after in zip(net.blocks, states[:-1], states[1:], strict=True):
+        weight, bias = block.linear.weight, block.linear.bias
+        assert torch.allclose(after, torch.tanh(before @ weight.T + bias))
+
+
+def test_a_branch_is_what_a_block_adds():
+    """Equations (3.6), (3.7): H(x) − x is W₂ tanh(W₁ x + b₁) + b₂."""
+    net = ResidualNet(5, 1, hidden=7, generator=seeded()).double()
+    x, (first, last) = normal(4, 5), net.blocks[0].layers
+    branch = torch.tanh(x @ first.weight.T + first.bias) @ last.weight.T + last.bias
+    assert torch.allclose(net(x) - x, branch)
+
+
+def test_identity_layers_behind_a_relu_change_nothing():
+    """Equation (3.2)."""
     net = PlainNet(8, 2, n_in=4, n_out=3, activation=torch.relu, generator=seeded())
     x = normal(20, 4).float()
     before = net(x)
@@ -64,7 +83,8 @@ def plain_states(depth=4, width=5):
     return net, states
 
 
-def test_3_3_jacobians_and_the_order_of_their_product():
+def test_jacobians_and_the_order_of_their_product():
+    """Equation (3.3)."""
     net, states = plain_states()
     product = torch.eye(5, dtype=torch.float64)
     for block, before, after in zip(net.blocks, states[:-1], states[1:], strict=True):
@@ -78,7 +98,8 @@ def test_3_3_jacobians_and_the_order_of_their_product():
     assert torch.allclose(product, whole)
 
 
-def test_3_4_weight_gradient():
+def test_weight_gradient():
+    """Equation (3.4)."""
     net, states = plain_states()
     for block, before, after in zip(net.blocks, states[:-1], states[1:], strict=True):
         formula = torch.outer((1 - after[0] ** 2) * after.grad[0], before[0])
@@ -86,7 +107,8 @@ def test_3_4_weight_gradient():
 
 
 @pytest.mark.parametrize("init", GAINS)
-def test_3_5_a_random_matrix_multiplies_squared_lengths_by_sigma_squared(init):
+def test_a_random_matrix_multiplies_squared_lengths_by_sigma_squared(init):
+    """Equation (3.5)."""
     v, g = normal(16).float(), seeded()
     squares = [
         (initialise(torch.nn.Linear(16, 16), init, g).weight.T @ v).square().sum().item()
@@ -104,7 +126,8 @@ def state_gradients(net):
     return torch.stack([g.norm() for g in torch.autograd.grad(loss, states)])
 
 
-def test_3_5_g_shrinks_a_little_faster_than_the_theory_says():
+def test_g_shrinks_a_little_faster_than_the_theory_says():
+    """Equation (3.5)."""
     norms = state_gradients(PlainNet(32, 56, n_in=64, n_out=10, generator=seeded()))
     factor = ((norms[0] / norms[-1]) ** (1 / 56)).item()
     assert round(factor, 2) == 0.57 and factor < 3**-0.5
@@ -117,7 +140,8 @@ def test_adams_epsilon_lies_between_the_first_gradients_at_20_and_56_blocks(bloc
     assert size / 3 < first < 3 * size
 
 
-def test_3_8_and_3_9_residual_step_and_its_jacobian():
+def test_residual_step_and_its_jacobian():
+    """Equations (3.8), (3.9)."""
     net = ResidualNet(5, 1, scale=0.7, generator=seeded()).double()
     x, linear = normal(5), net.blocks[0].linear
     inner = torch.tanh(linear(x))
@@ -128,7 +152,8 @@ def test_3_8_and_3_9_residual_step_and_its_jacobian():
 
 
 @pytest.mark.parametrize("s", [1.0, 0.3])
-def test_3_10_growth_is_bounded_and_the_bound_is_reached_by_linear_blocks(s):
+def test_growth_is_bounded_and_the_bound_is_reached_by_linear_blocks(s):
+    """Equation (3.10)."""
     x, g = normal(1, 32).float(), seeded()
     growth = {"linear": [], "tanh": []}
     for name, activation in (("linear", lambda a: a), ("tanh", torch.tanh)):
@@ -140,7 +165,8 @@ def test_3_10_growth_is_bounded_and_the_bound_is_reached_by_linear_blocks(s):
     assert np.mean(growth["tanh"]) < bound
 
 
-def test_3_10_relu_blocks_with_he_weights_grow_faster_than_the_count_without_the_mixed_term():
+def test_relu_blocks_with_he_weights_grow_faster_than_the_count_without_the_mixed_term():
+    """Equation (3.10)."""
     options = {"activation": torch.relu, "init": "he", "generator": seeded()}
     net = ResidualNet(32, 200, n_in=64, **options).double()
     states = net.states(digits().x_train.double())
@@ -163,7 +189,8 @@ def path_sums(factors, g):
     return sums
 
 
-def test_3_11_the_notebooks_walk_sums_all_paths_of_every_length():
+def test_the_notebooks_walk_sums_all_paths_of_every_length():
+    """Equation (3.11)."""
     torch.set_default_dtype(torch.float64)
     net = ResidualNet(4, 5, n_in=3, n_out=2, scale=0.8, generator=seeded())
     x, y = normal(1, 3), torch.tensor([1])
@@ -181,14 +208,16 @@ def test_3_11_the_notebooks_walk_sums_all_paths_of_every_length():
     assert torch.allclose(parts.sum(0)[0], whole)
 
 
-def test_3_11_number_of_paths():
+def test_number_of_paths():
+    """Equation (3.11)."""
     counts = [len(list(combinations(range(20), k))) for k in range(4)]
     assert counts == [comb(20, k) for k in range(4)] == [1, 20, 190, 1140]
     assert sum(comb(20, k) for k in range(21)) == 2**20
 
 
 @pytest.mark.parametrize(("d", "last"), [(20, 0.5), (7, 0.2), (1, 0.9)])
-def test_3_12_expected_number_of_blocks(d, last):
+def test_expected_number_of_blocks(d, last):
+    """Equation (3.12)."""
     survival = ResidualNet(2, d, survival=last).survival
     assert survival[-1] == pytest.approx(last)
     assert sum(survival) == pytest.approx(d - (d + 1) / 2 * (1 - last))

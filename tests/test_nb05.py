@@ -4,7 +4,6 @@ Orders, inverses and regions of the schemes themselves are in test_schemes.py.
 """
 
 import math
-import re
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,22 +22,7 @@ from course_lib.widgets import layers_explorer, nb05
 NOTEBOOK = NOTEBOOKS_DIR / "05_resnets_are_euler.ipynb"
 
 
-@pytest.fixture(autouse=True)
-def double_precision():
-    old = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(old)
-    plt.close("all")
-
-
-def test_every_numbered_equation_has_a_test():
-    """Each (5.n) of the notebook is named in the docstring of some test below."""
-    numbered = set(re.findall(r"tag\{(5\.\d+)\}", NOTEBOOK.read_text(encoding="utf-8")))
-    tests = [f for name, f in globals().items() if name.startswith("test_")]
-    bound = set(re.findall(r"\((5\.\d+)\)", "".join(f.__doc__ or "" for f in tests)))
-    assert len(numbered) >= 15
-    assert numbered <= bound, sorted(numbered - bound)
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 # --- from layers to an equation ------------------------------------------------------------------

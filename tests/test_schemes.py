@@ -28,12 +28,7 @@ EXACT = [key for key in ZOO if key != "stochastic_depth"]
 each = pytest.mark.parametrize("key", ZOO)
 
 
-@pytest.fixture(autouse=True)
-def double_precision():
-    old = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(old)
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 def driven(t, x):

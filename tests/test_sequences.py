@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from course_lib import sequences, systems
+from course_lib import systems
 from course_lib.nets import MLP
 from course_lib.sequences import (
     fit_step,
@@ -19,13 +19,7 @@ from course_lib.sequences import (
 )
 from course_lib.solvers import odeint
 
-
-@pytest.fixture(autouse=True)
-def double_precision():
-    old = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(old)
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 def seeded(seed=0):
@@ -156,7 +150,3 @@ def test_a_loss_that_is_not_finite_is_refused():
     net, x = torch.nn.Linear(1, 1), torch.ones(2, 1)
     with pytest.raises(ValueError, match="not finite at the start"):
         fit_step(net, lambda x, gap: net(x) / 0, x, x, x)
-
-
-def test_all_names_are_public():
-    assert all(hasattr(sequences, name) for name in sequences.__all__)

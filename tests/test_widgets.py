@@ -325,7 +325,7 @@ def test_checks_reject_a_preset_that_does_not_reach_its_control(monkeypatch):
 
 
 def test_checks_reject_a_text_that_changes(monkeypatch):
-    monkeypatch.setattr(widgets.base.Box, "__repr__", lambda self: f"widget {id(self)}")
+    monkeypatch.setattr(widgets.base._Box, "__repr__", lambda self: f"widget {id(self)}")
     with pytest.raises(AssertionError):
         assert_stable_output(toy())
 

@@ -733,8 +733,8 @@ MEND = Exercise(
         "Call `make_field([5])` yourself and read the last line of the error; then the next one.",
         "Then call what you got as `odeint` does, `field(t, x)`, and count its parameters for "
         "[5] and for [7, 9].",
-        "Three faults raise an error, one after the other. Of the others one makes odeint stop, "
-        "one limits every speed, and one ignores an input.",
+        "Four faults end in an error, and each hides the next. Two never do: one limits every "
+        "speed, and one ignores an input.",
     ],
     solution=make_field,
     alternatives=[_field_of_modules],
@@ -796,8 +796,8 @@ MEND = Exercise(
             "make, and their inputs: this field does not depend on the time.",
         ),
     ],
-    means="three faults of six raise no error until a solver or a user meets them, and two never "
-    "do: they only make the model worse. Measure.",
+    means="three faults of six raise no error until somebody uses the field, and two never do: "
+    "they only make the model worse. Measure.",
     cases=lambda generator: [([5],), ([7, 9],), ([4, 4, 4],)],
     run=faults_report,
 )

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from course_lib.exercises.engine import Exercise, Misconception
+from course_lib.fields import augment
 
 # --- 08.1 What a flow of the line can do at best -------------------------------------------------
 
@@ -145,6 +146,10 @@ def _augmented_pad(flow, x, p):
     return flow(torch.nn.functional.pad(x, (0, p)))[..., : x.shape[-1]]
 
 
+def _augmented_from_07(flow, x, p):
+    return flow(augment(x, p))[:, : x.shape[1]]
+
+
 def _augmented_fill(flow, x, p):
     lifted = x.new_zeros(x.shape[0], x.shape[1] + p)
     lifted[:, : x.shape[1]] = x
@@ -244,7 +249,7 @@ AUGMENT = Exercise(
         "beside columns. Which of the d + p columns of the result are the old ones?",
     ],
     solution=augmented,
-    alternatives=[_augmented_pad, _augmented_fill, _augmented_numpy],
+    alternatives=[_augmented_pad, _augmented_from_07, _augmented_fill, _augmented_numpy],
     misconceptions=[
         Misconception(
             "ones instead of zeros",
@@ -352,7 +357,7 @@ BLOCKS = Exercise(
             "allows equality",
             9,
             "With {got} blocks h·L is exactly 1, and (8.8) says 0 ≤ …: two points may arrive at "
-            "the same place, as in Figure 8.4.",
+            "the same place, as they do with n = 2 in (8.7).",
         ),
         Misconception(
             "takes the time to be one",
@@ -526,8 +531,8 @@ NEURON = Exercise(
     hints=[
         "First the coordinate that decides: how does z = a·x + b change along a solution, by the "
         "chain rule, where z > 0? And where z ≤ 0?",
-        "With κ = a·w the answer is ż = κz, so z(t) = z₀ e^{κt}. The point moves along w, with "
-        "speed z: integrate z from 0 to t.",
+        "With κ = a·w the answer is ż = κz, so z(t) = z₀ e^{κt}. The point moves along w, by "
+        "ẋ = z w: integrate z from 0 to t.",
         "∫₀ᵗ e^{κs} ds = (e^{κt} − 1)/κ, which is `torch.expm1(rate * t) / rate`; and for κ = 0? "
         "`clamp(min=0)` is (·)₊.",
     ],

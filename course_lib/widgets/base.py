@@ -77,7 +77,7 @@ class Slider:
             "step": self.step,
             "readout_format": self._format,
             "style": _LABELLED,
-            "layout": wide(),
+            "layout": _wide(),
         }
         if self.log:
             ends = {"min": math.log10(self.min), "max": math.log10(self.max)}
@@ -170,12 +170,37 @@ class Toggle:
             value=self.value,
             indent=False,
             style=_LABELLED,
-            layout=wide(),
+            layout=_wide(),
         )
 
 
+class Controlled:
+    """What every explorer does with its `name`, `controls`, `ask`, `try_this` and `panel`."""
+
+    def __repr__(self) -> str:
+        return f"{self.name}: an interactive widget; show it with {self.name}()"
+
+    def __call__(self) -> ipywidgets.VBox:
+        """The controls and the picture, as the output of a cell."""
+        return self.panel().box
+
+    def complete(self, params: Mapping) -> dict:
+        """The parameters of a picture: those given, checked, and the rest as at the start."""
+        unknown = set(params) - set(self.controls)
+        if unknown:
+            raise ValueError(f"{self.name} has {list(self.controls)}, not {sorted(unknown)}")
+        for name, value in params.items():
+            self.controls[name].check(value)
+        return {name: params.get(name, control.value) for name, control in self.controls.items()}
+
+    def box(self, *parts: ipywidgets.Widget) -> ipywidgets.VBox:
+        """The question, what to try, and under them the parts of a panel."""
+        ask = _line("course-widget-ask", "Ask the room:", self.ask)
+        return boxed(self.name, *ask, *_line("course-widget-try", "Try:", self.try_this), *parts)
+
+
 @dataclass(frozen=True, repr=False, eq=False)
-class Explorer:
+class Explorer(Controlled):
     """A picture with controls; calling it shows both, `figure` draws one state of it.
 
     Args:
@@ -211,22 +236,6 @@ class Explorer:
         for label, params in self.presets.items():
             _require_label(label)
             self.complete(params)
-
-    def __repr__(self) -> str:
-        return f"{self.name}: an interactive widget; show it with {self.name}()"
-
-    def __call__(self) -> ipywidgets.VBox:
-        """The controls and the picture, as the output of a cell."""
-        return self.panel().box
-
-    def complete(self, params: Mapping) -> dict:
-        """The parameters of a picture: those given, checked, and the rest as at the start."""
-        unknown = set(params) - set(self.controls)
-        if unknown:
-            raise ValueError(f"{self.name} has {list(self.controls)}, not {sorted(unknown)}")
-        for name, value in params.items():
-            self.controls[name].check(value)
-        return {name: params.get(name, control.value) for name, control in self.controls.items()}
 
     def figure(self, **params) -> Figure:
         """A pyplot figure of one state (by default the first), for where no widget is seen."""
@@ -264,28 +273,16 @@ class Panel:
             for label, params in {**explorer.presets, "Reset": {}}.items()
         }
         width = round(WIDTH * min(explorer.figsize[0], 8) / 8)
-        self.image = ipywidgets.Image(format="png", layout=wide(width))
+        self.image = ipywidgets.Image(format="png", layout=_wide(width))
         self.image.add_class("course-widget-image")
         self.status = ipywidgets.HTML().add_class("course-widget-status")
         self.message = ipywidgets.HTML().add_class("course-widget-message")
         for control in self.controls.values():
             control.add_class("course-widget-control")
             control.observe(lambda change: self.update(), names="value")
-        self.box = Box(
-            [
-                *line("course-widget-ask", "Ask the room:", explorer.ask),
-                *line("course-widget-try", "Try:", explorer.try_this),
-                *self.controls.values(),
-                ipywidgets.HBox(
-                    list(self.presets.values()), layout=ipywidgets.Layout(flex_flow="row wrap")
-                ),
-                self.image,
-                self.status,
-                self.message,
-            ]
+        self.box = explorer.box(
+            *self.controls.values(), row(self.presets), self.image, self.status, self.message
         )
-        self.box.name = explorer.name
-        self.box.add_class("course-widget")
         self.update()
 
     @property
@@ -327,7 +324,7 @@ class Panel:
         return button.add_class("course-preset")
 
 
-class Box(ipywidgets.VBox):
+class _Box(ipywidgets.VBox):
     """A VBox whose text says the same at every execution; the usual one spells out all children."""
 
     name = ""
@@ -373,15 +370,27 @@ def register(explorer: Explorer) -> Explorer:
     return explorer
 
 
-def line(css_class: str, opening: str, text: str) -> list[ipywidgets.Widget]:
+def _line(css_class: str, opening: str, text: str) -> list[ipywidgets.Widget]:
     """A line of text over a widget, in a list; an empty list if there is no text."""
     if not text:
         return []
-    line = ipywidgets.HTMLMath(f"<b>{opening}</b> {html.escape(text)}", layout=wide())
+    line = ipywidgets.HTMLMath(f"<b>{opening}</b> {html.escape(text)}", layout=_wide())
     return [line.add_class(css_class)]
 
 
-def wide(pixels: int = WIDTH) -> ipywidgets.Layout:
+def boxed(name: str, *parts: ipywidgets.Widget) -> ipywidgets.VBox:
+    """The parts of a widget below each other, as the output of a cell."""
+    box = _Box(list(parts))
+    box.name = name
+    return box.add_class("course-widget")
+
+
+def row(buttons: Mapping[str, ipywidgets.Widget]) -> ipywidgets.HBox:
+    """Buttons side by side, in as many rows as it takes."""
+    return ipywidgets.HBox(list(buttons.values()), layout=ipywidgets.Layout(flex_flow="row wrap"))
+
+
+def _wide(pixels: int = WIDTH) -> ipywidgets.Layout:
     """As wide as that, and never wider than its cell."""
     return ipywidgets.Layout(width=f"{pixels}px", max_width="100%")
 

@@ -20,7 +20,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from course_lib import plotting
-from course_lib.widgets.base import MAX_CONTROLS, Box, Choice, Slider, Toggle, line, wide
+from course_lib.widgets.base import MAX_CONTROLS, Choice, Controlled, Slider, Toggle, row
 
 __all__ = ["CANVASES", "FlowExplorer", "Scene", "register_canvas"]
 
@@ -114,7 +114,7 @@ class _Canvas(anywidget.AnyWidget):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class FlowExplorer:
+class FlowExplorer(Controlled):
     """A moving picture with a time slider; calling it shows it, `figure` draws three moments.
 
     Args:
@@ -150,22 +150,6 @@ class FlowExplorer:
             raise ValueError(f"{self.name}: at most {MAX_CONTROLS - 1} controls beside the time t")
         for params in self.presets.values():
             self.complete({key: value for key, value in params.items() if key != "t"})
-
-    def __repr__(self) -> str:
-        return f"{self.name}: an interactive widget; show it with {self.name}()"
-
-    def __call__(self) -> ipywidgets.VBox:
-        """The controls and the canvas, as the output of a cell."""
-        return self.panel().box
-
-    def complete(self, params: Mapping) -> dict:
-        """The parameters of a scene: those given, checked, and the rest as at the start."""
-        unknown = set(params) - set(self.controls)
-        if unknown:
-            raise ValueError(f"{self.name} has {list(self.controls)}, not {sorted(unknown)}")
-        for name, value in params.items():
-            self.controls[name].check(value)
-        return {name: params.get(name, control.value) for name, control in self.controls.items()}
 
     def panel(self) -> "FlowPanel":
         """The controls and the canvas with names, for tests."""
@@ -212,22 +196,11 @@ class FlowPanel:
             for label, params in {**explorer.presets, "Reset": {}}.items()
         }
         for control in self.controls.values():
+            control.add_class("course-widget-control")
             control.observe(lambda change: self.update(), names="value")
-        self.box = Box(
-            [
-                *line("course-widget-ask", "Ask the room:", explorer.ask),
-                *line("course-widget-try", "Try:", explorer.try_this),
-                *self.controls.values(),
-                ipywidgets.HBox(
-                    list(self.presets.values()), layout=ipywidgets.Layout(flex_flow="row wrap")
-                ),
-                self.canvas,
-                self.message,
-            ],
-            layout=wide(),
+        self.box = explorer.box(
+            *self.controls.values(), row(self.presets), self.canvas, self.message
         )
-        self.box.name = explorer.name
-        self.box.add_class("course-widget")
         self.update()
 
     def set(self, t: float | None = None, **params) -> None:

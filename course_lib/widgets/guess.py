@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from course_lib import plotting, systems
 from course_lib.solvers import SolverError, odeint
-from course_lib.widgets.base import WIDTH, Box, canvas_for, png_of
+from course_lib.widgets.base import WIDTH, boxed, canvas_for, png_of, row
 
 __all__ = ["LAWS", "MYSTERIES", "Game", "GuessTheODE", "guess_the_ode", "trajectory_error"]
 
@@ -386,20 +386,12 @@ class GamePanel:
         self.buttons = {label: self._button(label, act) for label, act in actions.items()}
         self.image = ipywidgets.Image(format="png", layout=wide)
         self.status = ipywidgets.HTML()
-        self.box = Box(
-            [
-                ipywidgets.HTML(
-                    "<b>Ask the room:</b> what do you know about f from the shape alone?"
-                ),
-                self.law,
-                self.p,
-                ipywidgets.HBox(list(self.buttons.values())),
-                self.status,
-                self.image,
-            ]
+        ask = "<b>Ask the room:</b> what do you know about f from the shape alone?"
+        self.box = boxed(
+            widget.name,
+            *(ipywidgets.HTML(ask), self.law, self.p, row(self.buttons)),
+            *(self.status, self.image),
         )
-        self.box.name = widget.name
-        self.box.add_class("course-widget")
         self.image.add_class("course-widget-image")
         self.status.add_class("course-widget-status")
         self._show("Choose a law and its parameter, then press Guess.")

@@ -125,7 +125,7 @@ def _draw(fig, gap: float, irregularity: str, noise: float) -> str:
         style = {"color": plotting.CYCLE[color], "ms": size, "zorder": 4}
         style |= {"mfc": "none"} if marker == "v" else {}
         ax.plot(times, found[model][:, 0], marker, label=model, **style)
-    ax.set(xlabel="time $t$", ylabel="position $q$", xlim=(0, T_END), ylim=(-3.2, 3.2))
+    ax.set(xlabel="time $t$", ylabel="position $q$", xlim=(-0.15, T_END + 0.15), ylim=(-3.2, 3.2))
     plotting.legend(ax)
     names = {"NN map": "NN map", "ResNet map": "ResNet map", "neural ODE at samples": "neural ODE"}
     at = ", ".join(

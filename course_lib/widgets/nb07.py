@@ -138,7 +138,7 @@ flow_explorer = register_canvas(
         presets={
             "Start": {"t": 0.0},
             "Half-way": {"t": 0.5},
-            "The circles tear": {"flow": "circles", "t": 1.0},
+            "Circles in the plane": {"flow": "circles", "t": 1.0},
             "One zero added": {"flow": "circles, one zero added", "t": 1.0},
         },
         ask="The moons are interlocked, and no point may jump. How will a straight line part them?",

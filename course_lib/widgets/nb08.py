@@ -2,7 +2,7 @@
 
 Left, the points on their way, with the half-plane that the present neuron moves; right, the
 weights of all 2N pieces. Points may be flung far away and fetched back, so that both axes are
-logarithmic beyond ±2. All states between pieces are computed once for each task and N.
+logarithmic beyond ±2.
 """
 
 import math
@@ -14,13 +14,15 @@ from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgba
 
 from course_lib import plotting
-from course_lib.shears import Control, neuron_flow, steer
+from course_lib.rings import on_circle
+from course_lib.shears import Control, steer
 from course_lib.widgets.base import Choice, Explorer, Slider, register
 
 __all__ = ["control_explorer"]
 
 LINEAR = 2.0  # up to here the axes are linear
 RING = 1.25
+CIRCLE = on_circle(RING, torch.linspace(0, 2 * math.pi, 400, dtype=torch.double))
 PLACES = {"left": 0.08, "right": 0.985, "bottom": 0.15, "top": 0.9, "wspace": 0.2}
 
 
@@ -31,8 +33,7 @@ def _spread(n: int, low: float, high: float) -> torch.Tensor:
 
 def _circle(n: int, shift: float = 0.3) -> torch.Tensor:
     """n points on the unit circle, turned a little so that no two share a coordinate."""
-    angle = 2 * math.pi * (torch.arange(n, dtype=torch.double) + shift) / n
-    return torch.stack([angle.cos(), angle.sin()], 1)
+    return on_circle(1.0, 2 * math.pi * (torch.arange(n, dtype=torch.double) + shift) / n)
 
 
 def disc_from_ring(n: int):
@@ -78,36 +79,29 @@ TASKS = {
 
 
 @lru_cache(maxsize=32)
-def solved(task: str, n: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, Control, list]:
-    """Points, targets and labels, the control, and the states after 0, 1, …, 2n pieces.
-
-    Each state is `[n + 400, 2]`: the points, and then the circle of radius 1.25, which is carried
-    along. At the moments between the pieces the flow is evaluated anew.
-    """
+def solved(task: str, n: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, Control, float]:
+    """Points, targets and labels, the control, and the largest coordinate of a point on its way."""
     x, y, label = TASKS[task](n)
     control = steer(x, y)
-    angle = torch.linspace(0, 2 * math.pi, 400, dtype=torch.double)
-    circle = RING * torch.stack([angle.cos(), angle.sin()], 1)
-    states = [torch.cat([x, circle])]
-    for w, a, b in zip(control.w, control.a, control.b, strict=True):
-        states.append(neuron_flow(states[-1], w, a, b, 1.0))
-    return x, y, label, control, states
+    far = max(control(x, k).abs().max().item() for k in range(2 * n + 1))
+    return x, y, label, control, far
 
 
 def positions(task: str, n: int, share: float) -> tuple[torch.Tensor, int]:
-    """All points when a share of the time is over, and the piece (from 0) that moves them."""
-    *_, control, states = solved(task, n)
+    """Where a share of the time takes the points and, after them, the circle of radius 1.25, which
+    is carried along; and the piece (from 0) that moves them then.
+    """
+    x, _, _, control, _ = solved(task, n)
     t = share * len(control)
-    k = min(int(t), len(control) - 1)
-    return neuron_flow(states[k], control.w[k], control.a[k], control.b[k], t - k), k
+    return control(torch.cat([x, CIRCLE]), t), min(int(t), len(control) - 1)
 
 
 def _draw(fig, task: str, n: int, share: float) -> str:
-    _, y, label, control, states = solved(task, n)
+    _, y, label, control, far = solved(task, n)
     now, k = positions(task, n, share)
     fig.set_layout_engine("none")  # to fit the axes anew at each step costs a third of the time
     left, right = fig.subplots(1, 2, gridspec_kw=PLACES)
-    _draw_points(left, now, y, label, control, k, states)
+    _draw_points(left, now, y, label, control, k, far)
     _draw_weights(right, control, n, k)
     if share == 1.0:
         error = (now[:n] - y).abs().max().item()
@@ -131,9 +125,8 @@ def squeezed(x) -> np.ndarray:
     return np.clip(x, -LINEAR, LINEAR) + np.sign(x) * beyond
 
 
-def _draw_points(ax, now, y, label, control, k, states):
+def _draw_points(ax, now, y, label, control, k, far):
     n = len(y)
-    far = max(state[:n].abs().max().item() for state in states)
     lim = max(1.3 * far, 3.0)
     end = squeezed(lim)
     ax.set(xlim=(-end, end), ylim=(-end, end), xlabel="$x_1$", ylabel="$x_2$")

@@ -36,7 +36,9 @@ def _draw(fig, mode: str, rho: float, iteration: int) -> str:
     target, runs = _table()
     run = runs["adaptive" if mode == "adaptive" else nearest_rho(rho)]
     loss = np.array(run["loss"])
-    left, right = fig.subplots(1, 2, width_ratios=[3, 2])
+    fig.set_layout_engine("none")  # to fit the axes anew at each step costs a third of the time
+    place = {"left": 0.09, "right": 0.98, "bottom": 0.15, "top": 0.87, "wspace": 0.14}
+    left, right = fig.subplots(1, 2, width_ratios=[3, 2], gridspec_kw=place)
     left.semilogy(runs["adaptive"]["loss"], ":", color="0.55", label=r"$\rho$ adapted")
     left.semilogy(loss, ".-", color=plotting.COLORS["model"], label="this run")
     left.plot(iteration, loss[iteration], "o", color="black", ms=9, zorder=5)

@@ -1,4 +1,4 @@
-"""Sequences of states: sample a system at chosen times, cut pairs and windows, step and roll out.
+"""Trajectories: sample a system at chosen times, cut pairs and windows, step and roll out.
 
 times = sample_times(16, 30, gap=0.2, generator=g, irregularity=1.0)   # [16, 31], all different
 x = observe(system, starts, times)                                     # [16, 31, 2]
@@ -16,17 +16,6 @@ from torch import Tensor, nn
 
 from course_lib.solvers import odeint
 from course_lib.systems import System
-
-__all__ = [
-    "fit_step",
-    "flow",
-    "observe",
-    "pairs",
-    "rollout",
-    "sample_times",
-    "spread_starts",
-    "windows",
-]
 
 
 def spread_starts(side: int, half: float, generator: torch.Generator) -> Tensor:

@@ -1,4 +1,4 @@
-"""The measures: how good a prediction is, how fast an error falls, how large a gradient is.
+"""Scores: how good a prediction is, how fast an error falls, how large a gradient is.
 
 Everything takes tensors and hands back plain floats or a tensor without a graph.
 """
