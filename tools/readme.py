@@ -53,9 +53,10 @@ def course_table() -> str:
 
 
 def claims_table() -> str:
-    """What the notebooks assert, measured by the very runs that are stored in them."""
+    """The claims that a paper gives a figure for, and how many there are in all."""
     rows = claims.collect(sorted(NOTEBOOKS_DIR.glob("*.ipynb")))
-    return claims.to_markdown(rows, level=3)
+    count = f"All {len(rows)} claims, with and without a published figure: [CLAIMS.md](CLAIMS.md)."
+    return f"{claims.reproductions(rows)}\n{count}"
 
 
 def measured(name: str) -> str:

@@ -9,9 +9,18 @@ import math
 import re
 from typing import Any
 
-from course_lib.claims.ledger import MIME, collect, main, to_markdown
+from course_lib.claims.ledger import MIME, collect, main, reproductions, to_markdown
 
-__all__ = ["MIME", "ClaimError", "claim", "collect", "main", "number_text", "to_markdown"]
+__all__ = [
+    "MIME",
+    "ClaimError",
+    "claim",
+    "collect",
+    "main",
+    "number_text",
+    "reproductions",
+    "to_markdown",
+]
 
 COLUMN = 44  # the width of the claim's own words
 WIDTH = 120  # what a notebook's output shows in one line

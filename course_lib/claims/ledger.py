@@ -33,12 +33,11 @@ def collect(paths: Iterable[Path | str]) -> list[dict]:
     return rows
 
 
-def to_markdown(rows: list[dict], level: int = 2) -> str:
-    """The ledger: one table a notebook, its heading a link to it.
+def to_markdown(rows: list[dict]) -> str:
+    """The ledger: one table a notebook, its heading a link, relative to the repository's root.
 
     Args:
         rows: from `collect`.
-        level: of the headings; links are relative to the repository's root.
 
     >>> row = dict(claim="a", measured_text="1", required="> 0", published="", source="(1.1)",
     ...            passed=True, notebook=Path("n/01.ipynb"), title="One")
@@ -55,16 +54,33 @@ def to_markdown(rows: list[dict], level: int = 2) -> str:
     for row in rows:
         if row["notebook"] != previous:
             previous = row["notebook"]
-            inside = previous.is_relative_to(ROOT)
-            link = (previous.relative_to(ROOT) if inside else previous).as_posix()
             lines += [""] if lines else []
-            lines += [f"{'#' * level} [{row['title']}]({link})", ""]
+            lines += [f"## [{row['title']}]({_link(previous)})", ""]
             lines += ["| | claim | measured | required | published | source |", "|---" * 6 + "|"]
         mark = "✓" if row["passed"] else "✗"
         entries = [row[key] for key in ("claim", "measured_text", "required")]
         entries += [row["published"], row["source"]]
-        cells = (str(entry).replace("|", r"\|").replace("\n", " ") for entry in entries)
-        lines.append(f"| {mark} | " + " | ".join(cells) + " |")
+        lines.append(f"| {mark} | " + " | ".join(map(_entry, entries)) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def reproductions(rows: list[dict]) -> str:
+    """One table of the claims that a paper gives a figure for: theirs and ours side by side.
+
+    >>> row = dict(claim="a", measured_text="1", required="> 0", published="2", source="Doe 2020",
+    ...            passed=True, notebook=Path("n/01_one.ipynb"), title="One")
+    >>> print(reproductions([row, row | {"published": ""}]))
+    | | what | published | measured here | required | source |
+    |---|---|---|---|---|---|
+    | [01](n/01_one.ipynb) | a | 2 | 1 | > 0 | Doe 2020 |
+    <BLANKLINE>
+    """
+    lines = ["| | what | published | measured here | required | source |", "|---" * 6 + "|"]
+    for row in rows:
+        if row["published"]:
+            entries = [row[key] for key in ("claim", "published", "measured_text", "required")]
+            link = f"[{row['notebook'].name[:2]}]({_link(row['notebook'])})"
+            lines.append(f"| {link} | " + " | ".join(map(_entry, [*entries, row["source"]])) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -99,6 +115,16 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         return 1
     path.write_text(text, encoding="utf-8", newline="\n")
     return 0
+
+
+def _link(path: Path) -> str:
+    """A notebook's address, from the repository's root where it stands there."""
+    return (path.relative_to(ROOT) if path.is_relative_to(ROOT) else path).as_posix()
+
+
+def _entry(value: object) -> str:
+    """A cell of a Markdown table."""
+    return str(value).replace("|", r"\|").replace("\n", " ")
 
 
 def _title(cells: list[dict]) -> str:
