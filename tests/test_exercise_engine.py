@@ -2,20 +2,25 @@
 
 # ruff: noqa: NPY002 - that the legacy random state is left alone is one of the things tested
 
+import builtins
+import contextlib
 import functools
 import json
 import math
 import random
 import sys
+import time
 import types
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
 from IPython.core.compilerop import CachingCompiler
 
-from course_lib import exercises
-from course_lib.exercises import Exercise, Misconception, check, grade, hint, solution
+from course_lib import exercises, sequences, solvers
+from course_lib.exercises import Exercise, Misconception, check, engine, grade, hint, solution
+from course_lib.exercises.containment import TimeLimit, limited
 from course_lib.exercises.display import STYLES, result_html, result_text
 from course_lib.exercises.engine import cases_of, grade_exercise
 from course_lib.exercises.exercise import OUTCOMES, Result
@@ -780,6 +785,71 @@ def test_a_check_leaves_no_trace(answer, capsys, unusual_state):
     assert capsys.readouterr() == ("", "")
 
 
+def test_a_loop_without_an_end_is_stopped_and_its_line_named(monkeypatch):
+    calls = []
+
+    def loops(func, t, y, h):
+        calls.append(t)
+        while True:
+            with contextlib.suppress(Exception):  # cannot catch the alarm
+                y = y + h
+
+    monkeypatch.setattr(engine, "SECONDS", 0.3)
+    monkeypatch.setattr(engine, "SLOWER", 0.0)
+    result = step(loops)
+    assert (result.outcome, result.name) == ("error", "TimeLimit")
+    assert "of your code, `" in result.message and "was still running" in result.message
+    assert "t = 0, y = 1, h = 0.1" in result.message
+    assert len(calls) == 1, "the other cases and the misconceptions' checks run it again"
+
+
+def test_a_slow_answer_is_given_its_time(monkeypatch):
+    def slow(func, t, y, h):
+        time.sleep(0.05)
+        return y + h * func(t, y)
+
+    monkeypatch.setattr(engine, "SECONDS", 5.0)
+    assert step(slow).outcome == "correct"
+
+
+def test_an_alarm_that_comes_too_late_is_taken_back():
+    for _ in range(50):
+        try:
+            with limited(0.002):
+                time.sleep(0.002)
+        except TimeLimit:
+            pass
+    sum(range(100_000))  # an alarm left over would end this
+
+
+def renames(func, t, y, h):
+    torch.tanh = np.sin = math.exp = torch.nn.functional.relu = lambda x: 0
+    builtins.abs = lambda x: 1
+    solvers.odeint = None
+    vars(sequences).pop("rollout", None)
+    return y + h * func(t, y)
+
+
+def test_names_of_libraries_are_given_back():
+    modules = [torch, np, math, torch.nn.functional, builtins, solvers, sequences]
+    before = [dict(vars(module)) for module in modules]
+    assert step(renames).outcome == "correct"
+    for module, names in zip(modules, before, strict=True):
+        changed = [name for name, value in names.items() if vars(module).get(name) is not value]
+        assert not changed, f"{module.__name__}: {changed}"
+
+
+def test_pictures_and_their_settings_are_put_back():
+    def draws(func, t, y, h):
+        plt.rcParams["lines.linewidth"] = 17.0
+        plt.figure()
+        return y + h * func(t, y)
+
+    width, figures = plt.rcParams["lines.linewidth"], plt.get_fignums()
+    assert step(draws).outcome == "correct"
+    assert plt.rcParams["lines.linewidth"] == width and plt.get_fignums() == figures
+
+
 def test_printed_output_is_swallowed_and_mentioned(capsys):
     def prints(func, t, y, h):
         for _ in range(10_000):
@@ -953,6 +1023,15 @@ def test_solution_shows_the_reference_and_its_meaning(capsys):
     assert "**B** quarters\n\nThe Taylor remainder." in capsys.readouterr().out
     solution("98.5")
     assert "**0.81**\n\n0.9 · 0.9 = 0.81." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("setting", "shown"), [("off", False), ("OFF", False), ("on", True)])
+def test_solutions_can_be_switched_off(capsys, monkeypatch, setting, shown):
+    monkeypatch.setenv("COURSE_SOLUTIONS", setting)
+    solution("98.1")
+    out = capsys.readouterr().out
+    assert ("def " in out) is shown
+    assert ("COURSE_SOLUTIONS=off" in out) is not shown
 
 
 def test_rich_display_in_a_notebook(monkeypatch):

@@ -6,6 +6,7 @@ for; so importing the course costs nothing. `grade` is `check` without the displ
 
 import importlib
 import inspect
+import os
 import pkgutil
 import textwrap
 from typing import Any
@@ -133,7 +134,14 @@ def hint(id: str) -> None:
 
 
 def solution(id: str) -> None:
-    """Show the reference solution of an exercise, the very function that the tests run."""
+    """Show the reference solution of an exercise, the very function that the tests run.
+
+    With `COURSE_SOLUTIONS=off` in the environment, for graded work, it is not shown.
+    """
+    if os.environ.get("COURSE_SOLUTIONS", "on").lower() == "off":
+        text = "Solutions are switched off here (COURSE_SOLUTIONS=off)."
+        display.show_bundle(f'{text} `hint("{id}")` gives a hint.')
+        return
     try:
         exercise = find_exercise(id)
     except UnknownExercise as problem:

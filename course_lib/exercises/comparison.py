@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from course_lib.exercises import diagnosis, inspection
+from course_lib.exercises.containment import TimeLimit
 from course_lib.exercises.exercise import Exercise, Misconception, Result
 from course_lib.exercises.sandbox import Trial, attempt
 from course_lib.exercises.values import close, show, show_pair
@@ -17,15 +18,19 @@ from course_lib.exercises.values import close, show, show_pair
 
 @dataclass(frozen=True)
 class Comparison:
-    """An answer's calls beside those of the reference, case by case."""
+    """An answer's calls beside those of the reference, case by case; `seconds` is its patience."""
 
     exercise: Exercise
     answer: Callable
     cases: list[tuple]
     trials: list[Trial]
     references: list[Trial]
+    seconds: float
 
     def verdict(self) -> Result:
+        late = next((i for i, t in enumerate(self.trials) if isinstance(t.error, TimeLimit)), None)
+        if late is not None:
+            return self.diagnosed(late)  # without running it any further
         right = self.agreement(self.trials, self.references)
         if not all(right) and inspection.has_gap(self.answer):
             text = "There is still a `...` in your function: put your code in its place."
@@ -82,7 +87,8 @@ class Comparison:
         return partly
 
     def detected(self, known: Misconception) -> bool:
-        (trial,), _ = attempt(lambda cases: bool(known.detect(self.answer, cases)), [(self.cases,)])
+        look = lambda cases: bool(known.detect(self.answer, cases))  # noqa: E731
+        (trial,), _ = attempt(look, [(self.cases,)], seconds=self.seconds)
         return trial.value is True
 
     def diagnosed(self, index: int) -> Result:

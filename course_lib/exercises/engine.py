@@ -4,6 +4,7 @@ Functions are run on the exercise's cases and handed to `comparison`; letters an
 looked up here.
 """
 
+import time
 import zlib
 from dataclasses import replace
 from typing import Any
@@ -12,8 +13,9 @@ import torch
 
 from course_lib.exercises import inspection
 from course_lib.exercises.comparison import Comparison, filled
+from course_lib.exercises.containment import contained
 from course_lib.exercises.exercise import Exercise, Misconception, Result
-from course_lib.exercises.sandbox import attempt, contained
+from course_lib.exercises.sandbox import attempt
 from course_lib.exercises.values import a_kind, as_array, close, show
 
 __all__ = ["Exercise", "Misconception", "Result", "cases_of", "grade_exercise"]
@@ -23,6 +25,8 @@ NOT_ATTEMPTED = {
     "choice": "Put the letter of your answer, in quotes, in place of the `...`.",
     "number": "Put your number in place of the `...`.",
 }
+# How long an answer may run, all cases together: so many seconds, and so many times the reference.
+SECONDS, SLOWER = 10.0, 20.0
 
 
 def grade_exercise(exercise: Exercise, answer: Any) -> Result:
@@ -127,12 +131,14 @@ def _grade_function(exercise: Exercise, answer: Any) -> Result:
     if problem := inspection.wrong_signature(exercise, answer, cases[0]):
         return Result("error", problem[1], problem[0])
 
+    start = time.monotonic()
     references, _ = attempt(exercise.solution, cases, exercise.run)
+    patience = max(SECONDS, SLOWER * (time.monotonic() - start))
     for reference in references:
         if reference.error is not None:
             raise reference.error
-    trials, printed = attempt(answer, cases, exercise.run)
+    trials, printed = attempt(answer, cases, exercise.run, patience)
     if isinstance(trials[0].error, NotImplementedError):
         return stub
-    comparison = Comparison(exercise, answer, cases, trials, references)
+    comparison = Comparison(exercise, answer, cases, trials, references, patience)
     return replace(comparison.verdict(), printed=printed)

@@ -1,20 +1,21 @@
 """Run an answer without letting it do harm: the one place where a learner's code is called.
 
-Whatever the answer does to the random generators, the default dtype, printed output or its own
-arguments ends here. (A limit on its time belongs into `attempt`, and nowhere else.)
+Whatever the answer does to the state around it or to its own arguments ends here, and so does an
+answer that runs for ever.
 """
 
-import contextlib
 import copy
-import io
+import math
 import random
-import warnings
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+
+from course_lib.exercises.containment import TimeLimit, contained, limited
 
 
 @dataclass(frozen=True)
@@ -26,49 +27,8 @@ class Trial:
     changed: int | None = None
 
 
-class _Sink(io.TextIOBase):
-    """Takes any amount of printed text and keeps only whether there was some."""
-
-    used = False
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, text: str) -> int:
-        self.used = self.used or bool(text.strip())
-        return len(text)
-
-
-@contextlib.contextmanager
-def contained() -> Iterator[_Sink]:
-    """Swallow output, and put back random states, default dtype and gradient mode afterwards.
-
-    Inside, the default dtype is float64, like the cases' tensors: a learner's `torch.zeros(2)`
-    then fits them.
-    """
-    python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
-    dtype, gradients, floats = torch.get_default_dtype(), torch.is_grad_enabled(), np.geterr()
-    sink = _Sink()
-    try:
-        with (
-            warnings.catch_warnings(),
-            contextlib.redirect_stdout(sink),
-            contextlib.redirect_stderr(sink),
-            torch.random.fork_rng(),
-        ):
-            torch.set_default_dtype(torch.float64)
-            torch.set_grad_enabled(True)
-            yield sink
-    finally:
-        random.setstate(python)
-        np.random.set_state(legacy)  # noqa: NPY002
-        torch.set_default_dtype(dtype)
-        torch.set_grad_enabled(gradients)
-        np.seterr(**floats)
-
-
 def attempt(
-    function: Callable, cases: list[tuple], run: Callable | None = None
+    function: Callable, cases: list[tuple], run: Callable | None = None, seconds: float = math.inf
 ) -> tuple[list[Trial], bool]:
     """Call a function on every case, each time with fresh copies and the same random seed.
 
@@ -76,6 +36,8 @@ def attempt(
         function: the answer.
         cases: argument tuples; they are never changed.
         run: `run(function, *case)` instead of `function(*case)`.
+        seconds: what all cases together may take; the one that is running then, and all that
+            follow, end in `TimeLimit`.
 
     Returns:
         One `Trial` a case, and whether anything was printed. `KeyboardInterrupt` passes through.
@@ -83,18 +45,23 @@ def attempt(
     >>> [trial.value for trial in attempt(abs, [(-1.0,), (2.0,)])[0]]
     [1.0, 2.0]
     """
-    trials = []
+    trials: list[Trial] = []
+    end = time.monotonic() + seconds
     with contained() as sink:
         for case in cases:
+            if trials and isinstance(trials[-1].error, TimeLimit):
+                trials.append(trials[-1])
+                continue
             arguments = fresh(case)
             random.seed(0)
             np.random.seed(0)  # noqa: NPY002
             torch.manual_seed(0)
             value = error = None
             try:
-                value = run(function, *arguments) if run else function(*arguments)
-            except (Exception, SystemExit) as raised:
-                error = raised
+                with limited(max(end - time.monotonic(), 0.0)):
+                    value = run(function, *arguments) if run else function(*arguments)
+            except (Exception, SystemExit, TimeLimit) as raised:
+                value, error = None, raised
             trials.append(Trial(value, error, first_changed(case, arguments)))
     return trials, sink.used
 
