@@ -9,6 +9,7 @@ import json
 import math
 import random
 import sys
+import threading
 import time
 import types
 
@@ -19,7 +20,16 @@ import torch
 from IPython.core.compilerop import CachingCompiler
 
 from course_lib import exercises, sequences, solvers
-from course_lib.exercises import Exercise, Misconception, check, engine, grade, hint, solution
+from course_lib.exercises import (
+    Exercise,
+    Misconception,
+    check,
+    containment,
+    engine,
+    grade,
+    hint,
+    solution,
+)
 from course_lib.exercises.containment import TimeLimit, limited
 from course_lib.exercises.display import STYLES, result_html, result_text
 from course_lib.exercises.engine import cases_of, grade_exercise
@@ -812,14 +822,32 @@ def test_a_slow_answer_is_given_its_time(monkeypatch):
     assert step(slow).outcome == "correct"
 
 
-def test_an_alarm_that_comes_too_late_is_taken_back():
-    for _ in range(50):
+def test_an_alarm_never_goes_off_afterwards(monkeypatch):
+    monkeypatch.setattr(containment, "REPEAT", 0.001)
+    running = threading.active_count()
+    stopped = 0
+    for k in range(200):
         try:
-            with limited(0.002):
-                time.sleep(0.002)
+            limited(lambda k=k: time.sleep(0.0001 * (k % 20)), 0.001)
         except TimeLimit:
-            pass
-    sum(range(100_000))  # an alarm left over would end this
+            stopped += 1
+    end = time.monotonic() + 0.1
+    while time.monotonic() < end:  # an alarm left over would end this
+        pass
+    assert 0 < stopped < 200
+    assert threading.active_count() <= running
+
+
+def test_an_answer_that_catches_everything_is_stopped_all_the_same(monkeypatch):
+    monkeypatch.setattr(containment, "REPEAT", 0.01)
+
+    def stubborn():
+        while True:
+            with contextlib.suppress(BaseException):
+                sum(range(1000))
+
+    with pytest.raises(TimeLimit):
+        limited(stubborn, 0.02)
 
 
 def renames(func, t, y, h):

@@ -13,7 +13,10 @@ import random
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from threading import Lock
+from types import FrameType
+from typing import Any
 
 import numpy as np
 import torch
@@ -71,37 +74,48 @@ def contained() -> Iterator[Sink]:
         np.seterr(**floats)
 
 
-@contextlib.contextmanager
-def limited(seconds: float) -> Iterator[None]:
-    """Raise `TimeLimit` in this thread, at the next Python instruction after `seconds`.
+def limited(call: Callable[[], Any], seconds: float) -> Any:
+    """`call()`, or `TimeLimit` from within it at the next Python instruction after `seconds`.
 
-    A watching thread does it, on every system alike (signals would need the main thread and Unix).
+    A watching thread raises it, on every system alike (signals would need the main thread and
+    Unix). It rings only while this very call is on the thread's stack: an alarm may interrupt any
+    instruction, the clean-up below too, and must never go off in code that comes afterwards.
 
+    >>> def loop():
+    ...     while True:
+    ...         pass
     >>> try:
-    ...     with limited(0.05):
-    ...         while True:
-    ...             pass
+    ...     limited(loop, seconds=0.05)
     ... except TimeLimit:
     ...     print("stopped")
     stopped
     """
-    thread, over, lock = threading.get_ident(), threading.Event(), threading.Lock()
+    thread, frame, over, lock = threading.get_ident(), sys._getframe(), threading.Event(), Lock()
 
     def watch():
         wait = min(seconds, threading.TIMEOUT_MAX)
         while not over.wait(wait):
             with lock:
-                if not over.is_set():
-                    _raise_in(thread, TimeLimit)
+                if over.is_set() or not _on_stack(thread, frame):
+                    return
+                _raise_in(thread, TimeLimit)
             wait = REPEAT
 
     threading.Thread(target=watch, daemon=True).start()
     try:
-        yield
+        return call()
     finally:
-        over.set()
         with lock:
+            over.set()
             _raise_in(thread, None)  # an alarm that has not been heard yet is taken back
+
+
+def _on_stack(thread: int, frame: FrameType) -> bool:
+    """Whether a function's call is still going on in a thread."""
+    now = sys._current_frames().get(thread)
+    while now is not None and now is not frame:
+        now = now.f_back
+    return now is not None
 
 
 def _raise_in(thread: int, exception: type[BaseException] | None) -> None:

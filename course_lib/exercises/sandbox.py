@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -58,8 +59,8 @@ def attempt(
             torch.manual_seed(0)
             value = error = None
             try:
-                with limited(max(end - time.monotonic(), 0.0)):
-                    value = run(function, *arguments) if run else function(*arguments)
+                call = partial(run, function, *arguments) if run else partial(function, *arguments)
+                value = limited(call, max(end - time.monotonic(), 0.0))
             except (Exception, SystemExit, TimeLimit) as raised:
                 value, error = None, raised
             trials.append(Trial(value, error, first_changed(case, arguments)))

@@ -140,7 +140,7 @@ def show_pair(got: Any, expected: Any) -> tuple[str, str]:
     if array.shape == wanted.shape and array.size > 9:
         gap = np.abs(array - wanted)
         gap[np.isnan(gap)] = np.inf
-        index = np.unravel_index(np.argmax(gap > 0.1 * gap.max()), gap.shape)
+        index = np.unravel_index(np.argmax(gap >= 0.1 * gap.max()), gap.shape)
         mine, other = show_pair(array[index], wanted[index])
         return f"{mine} at index {shape_text(index)}", other
     for digits in range(4, 13):
