@@ -11,13 +11,22 @@ LIBRARY = Path(__file__).resolve().parent.parent / "course_lib"
 
 # A module may import from its own row and from those above it.
 ROWS = [
-    {"systems", "datasets", "weather", "environment"},
+    {"systems", "datasets", "densities", "weather", "environment"},
     {"nets", "neurons", "optimisers", "autodiff", "results"},
     {"solvers"},
     {"schemes", "fields", "gradients"},
     {"training", "metrics", "bunny"},
-    {"control", "sequences", "rings", "shears", "odenet"},
-    {"plotting", "flow_plots", "course_map"},
+    {"control", "sequences", "flows", "rings", "shears", "odenet", "sparse"},
+    {"transport"},  # stands on flows
+    {
+        "plotting",
+        "flow_plots",
+        "latent_plots",
+        "sparse_plots",
+        "density_plots",
+        "weather_plots",
+        "course_map",
+    },
     {"widgets"},
     {"claims", "exercises", "progress"},
     {"__init__"},
