@@ -1,0 +1,188 @@
+"""What a trace costs, and a training step of a continuous normalizing flow, ours beside a peer's.
+
+    python -m benchmarks.traces        writes benchmarks/results/traces.json and traces.md
+    python -m benchmarks.traces 3      a look: three rounds, writes nothing
+
+Traces: forward only, batch 512, as multiples of one evaluation of f, a d-64-64-d tanh field in
+float32. Training step: loss and gradient of a trained flow on 8 Gaussians, batch 512; dopri5 at
+tolerance 1e-5 or ten steps of RK4, as multiples of torchdiffeq's backpropagation with the trace by
+autograd. All agree on the trace, and on the loss, before they are timed.
+"""
+
+import copy
+import json
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import torch
+import torchdiffeq
+
+from benchmarks.harness import Contender, machine, paired_ratios
+from course_lib.densities import eight_gaussians
+from course_lib.flows import (
+    AutogradTrace,
+    ClosedFormTrace,
+    ContinuousFlow,
+    HutchinsonTrace,
+    TanhField,
+    standard_log_prob,
+)
+from course_lib.gradients import odeint_discrete_adjoint
+from course_lib.widgets.nb15 import load_density
+
+RESULTS = Path(__file__).parent / "results"
+ROUNDS = 15
+BATCH, TOLERANCE = 512, 1e-5
+TARGETS = {2: 2.3, 8: 2.1, 32: 2.3}  # closed form, by dimension
+STEP_TARGET = 0.45
+TRACES = {
+    "closed form": ClosedFormTrace(),
+    "autograd, d backward passes": AutogradTrace(),
+    "Hutchinson": HutchinsonTrace(),
+}
+TOLERANCES = {"rtol": TOLERANCE, "atol": TOLERANCE}
+OURS = {
+    "course_lib, dopri5, closed form": dict(TOLERANCES),
+    "course_lib, dopri5, autograd trace": {**TOLERANCES, "trace": AutogradTrace()},
+    "course_lib, discrete adjoint, closed form": {**TOLERANCES, "solve": odeint_discrete_adjoint},
+    "course_lib, RK4 × 10, closed form": {"steps": 10},
+}
+STEP_GOALS = {"course_lib, dopri5, closed form", "course_lib, RK4 × 10, closed form"}
+REFERENCE = "torchdiffeq, backprop"
+
+
+def trace_rows(d: int, rounds: int) -> list[dict]:
+    """Every trace in one dimension, as a multiple of f."""
+    generator = torch.Generator().manual_seed(d)
+    field, x = TanhField(d, [64, 64], generator=generator), torch.randn(BATCH, d)
+    with torch.no_grad():
+        for trace in TRACES.values():
+            trace.start(x)
+        exact = field.divergence(0.5, x).trace
+        assert torch.allclose(exact, TRACES["autograd, d backward passes"](field, 0.5, x).trace,
+                              atol=1e-5)  # fmt: skip
+        floor = partial(field, 0.5, x)
+        runs = [Contender(n, partial(trace, field, 0.5, x), floor) for n, trace in TRACES.items()]
+        ratios = paired_ratios(runs, rounds)
+    return [{"part": "trace", "d": d, "contender": name, **ratios[name]} for name in TRACES]
+
+
+class WithTrace(torch.nn.Module):
+    """(x, log p) as torchdiffeq's users write it: a tuple, and a loop over the coordinates."""
+
+    def __init__(self, field):
+        super().__init__()
+        self.field, self.nfe = field, 0
+
+    def forward(self, t, state):
+        self.nfe += 1
+        with torch.enable_grad():
+            x = state[0].requires_grad_()
+            f = self.field(t, x)
+            trace = sum(
+                torch.autograd.grad(f[:, i].sum(), x, create_graph=True)[0][:, i]
+                for i in range(x.shape[1])
+            )
+        return f, -trace[:, None]
+
+
+def peer_loss(solve: Callable, func: WithTrace, x: torch.Tensor) -> torch.Tensor:
+    start = (x.clone(), torch.zeros(len(x), 1))
+    z, change = solve(func, start, torch.tensor([1.0, 0.0]), method="dopri5", **TOLERANCES)
+    return -(standard_log_prob(z[-1]) - change[-1][:, 0]).mean()
+
+
+def step(loss: Callable, field: TanhField) -> torch.Tensor:
+    """One training step without the optimiser."""
+    value = loss()
+    torch.autograd.grad(value, list(field.parameters()), allow_unused=True)
+    return value.detach()
+
+
+def step_rows(rounds: int) -> list[dict]:
+    """Every contender's training step, as a multiple of torchdiffeq's backpropagation."""
+    generator = torch.Generator().manual_seed(0)
+    field = copy.deepcopy(load_density("ring")[0].field).requires_grad_()  # trained: a real load
+    x = eight_gaussians().sample(BATCH, generator)
+    flows = {name: ContinuousFlow(field, **settings) for name, settings in OURS.items()}
+    funcs = {name: WithTrace(field) for name in (REFERENCE, "torchdiffeq, adjoint")}
+    solves = dict(zip(funcs, (torchdiffeq.odeint, torchdiffeq.odeint_adjoint), strict=True))
+    losses = {name: partial(peer_loss, solves[name], func, x) for name, func in funcs.items()}
+    for name, flow in flows.items():
+        losses[name] = lambda flow=flow: -flow.log_prob(x).mean()
+    values = {name: step(loss, field) for name, loss in losses.items()}
+    for name, value in values.items():
+        gap = abs(float(value - values[REFERENCE]))
+        assert gap < 1e-3, f"{name} disagrees by {gap:.1e}"
+    nfe = {name: func.nfe for name, func in funcs.items()}
+    nfe |= {name: flow.calls for name, flow in flows.items()}
+    print(f"training step: NFE {nfe}", flush=True)
+    runs = {name: partial(step, loss, field) for name, loss in losses.items()}
+    floor = runs[REFERENCE]
+    ratios = paired_ratios([Contender(name, run, floor) for name, run in runs.items()], rounds)
+    return [{"part": "step", "contender": n, "nfe": nfe[n], **ratios[n]} for n in runs]
+
+
+def verdict(row: dict) -> str:
+    """The target of a row, and whether it is met."""
+    if row["part"] == "trace":
+        target = TARGETS[row["d"]] if row["contender"] == "closed form" else None
+    else:
+        target = STEP_TARGET if row["contender"] in STEP_GOALS else None
+    if target is None:
+        return ""
+    return f"≤ {target}, {'met' if row['median'] <= target else 'missed'}"
+
+
+def table(record: dict) -> str:
+    """The measurements as a Markdown page."""
+    lines = [
+        "# What a trace costs",
+        "",
+        "Medians and [quartiles] of paired CPU times, one thread. Traces as multiples of one",
+        "evaluation of f, forward only; training steps (loss and gradient) as multiples of",
+        "torchdiffeq's backpropagation with the trace by autograd. Batch 512, float32.",
+        "Made by `python -m benchmarks.traces`.",
+        "",
+        "| d | trace | time / f | target |",
+        "|---|---|---|---|",
+    ]
+    for row in record["rows"]:
+        low, high = row["quartiles"]
+        time = f"{row['median']:.2f} [{low:.2f}, {high:.2f}]"
+        if row["part"] == "trace":
+            lines.append(f"| {row['d']} | {row['contender']} | {time} | {verdict(row)} |")
+    lines += ["", "| training step | time | target | calls of f |", "|---|---|---|---|"]
+    for row in record["rows"]:
+        low, high = row["quartiles"]
+        time = f"{row['median']:.2f} [{low:.2f}, {high:.2f}]"
+        if row["part"] == "step":
+            lines.append(f"| {row['contender']} | {time} | {verdict(row)} | {row['nfe']} |")
+    packages = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
+    lines += ["", f"{record['cpu']}; Python {record['python']}, {packages}; {record['date']}."]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measure both parts; write the results, unless a number of rounds is given."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    look = len(sys.argv) > 1
+    rounds = int(sys.argv[1]) if look else ROUNDS
+    rows = [row for d in TARGETS for row in trace_rows(d, rounds)] + step_rows(rounds)
+    record = {"date": datetime.now(UTC).date().isoformat(), **machine(), "rounds": rounds}
+    record["rows"] = rows
+    print(table(record))
+    if look:
+        return
+    RESULTS.mkdir(exist_ok=True)
+    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+    (RESULTS / "traces.json").write_text(text, encoding="utf-8")
+    (RESULTS / "traces.md").write_text(table(record), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
