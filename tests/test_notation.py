@@ -16,7 +16,7 @@ from course_lib.course_map import NOTEBOOKS_DIR, lessons
 WRITTEN = [number for number, lesson in lessons().items() if lesson.written]
 TABLE_ROW = re.compile(r"^\| (\$.+?) \| (.+?) \| (\d\d) \|$", re.M)
 LOCAL_ROW = re.compile(r"^\| (\$[^|$]+\$) \| (\d\d[^|]*:[^|]*) \|$", re.M)
-WORDS = r"\\(?:text|textrm|operatorname|mathrm|begin|end|tag|quad|qquad)\s*\{[^}]*\}"
+WORDS = r"\\(?:text|textrm|operatorname\*?|mathrm|begin|end|tag|quad|qquad)\s*\{[^}]*\}"
 
 
 @cache

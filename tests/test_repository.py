@@ -152,8 +152,9 @@ def test_pins_hold_all_that_is_imported():
         line.split("==")[0].lower() for line in requirements("requirements-dev.txt")
     }
     owner = importlib.metadata.packages_distributions()
-    # Parts of JupyterLab and ipywidgets; the pins of those two decide their versions.
-    along = {"ipython", "ipykernel", "jupyter_core", "traitlets", "jupyterlab", "pillow"}
+    # Parts of JupyterLab, ipywidgets and matplotlib; the pins of those decide their versions.
+    jupyter = {"ipython", "ipykernel", "jupyter_core", "traitlets", "jupyterlab"}
+    along = jupyter | {"contourpy", "pillow"}
     for path in tracked():
         if path.suffix != ".py":
             continue
