@@ -50,7 +50,7 @@ experiments: $(VENV)/.dev  ## run the scripts that make data/results (NAME=depth
 	  echo "$$script"; $(RUN) $$script; done
 
 bench: $(VENV)/.dev  ## measure beside the peers, and write benchmarks/results/ (NAME=gradients for one)
-	@set -e; for name in $(or $(NAME),solvers gradients); do $(RUN) -m benchmarks.$$name; done
+	@set -e; for name in $(or $(NAME),solvers gradients traces); do $(RUN) -m benchmarks.$$name; done
 
 docs: $(VENV)/.dev  ## write what is generated: CLAIMS.md, the README's tables and badges, binder/
 	$(RUN) -m course_lib.claims

@@ -8,21 +8,17 @@ time is given as a multiple of that. The gradient's error is measured in float64
 with tolerance 1e-11. The second case has three times the weights, so that the steps are shorter.
 """
 
-import json
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 
 import torch
 import torchdiffeq
 
-from benchmarks.harness import Contender, machine, paired_ratios
+from benchmarks.harness import Contender, footer, paired_ratios, record_of, spread, store
 from benchmarks.solvers import Perceptron, Recorder
 from course_lib import solvers
 from course_lib.gradients import odeint_adjoint, odeint_discrete_adjoint
 
-RESULTS = Path(__file__).parent / "results"
 ROUNDS = 15
 TOLERANCE = 1e-5
 SOLVES = {
@@ -107,9 +103,8 @@ def table(record: dict) -> str:
                 continue
             target = TARGETS.get(row["contender"]) if scale == 1 else None
             met = "met" if target and row["median"] <= target else "missed"
-            low, high = row["quartiles"]
             lines.append(
-                f"| {row['contender']} | {row['median']:.2f} [{low:.2f}, {high:.2f}] | "
+                f"| {row['contender']} | {spread(row)} | "
                 f"{f'≤ {target}, {met}' if target else ''} | {row['nfe']} | {row['error']:.1e} |"
             )
     first = {row["contender"]: row for row in record["rows"] if row["scale"] == 1}
@@ -127,22 +122,15 @@ def table(record: dict) -> str:
             f"Missed, discrete adjoint: it is backpropagation and one more solve, {both:.2f} of "
             "torchdiffeq's time: f without a graph, which costs a third of f with one and back.",
         ]
-    packages = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
-    lines += ["", f"{record['cpu']}; Python {record['python']}, {packages}; {record['date']}."]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", footer(record)]) + "\n"
 
 
 def main() -> None:
     """Measure both cases and write the results."""
     torch.set_num_threads(1)
     rows = [row for scale in (1.0, 3.0) for row in measure(scale)]
-    record = {"date": datetime.now(UTC).date().isoformat(), **machine(), "rounds": ROUNDS}
-    record["rows"] = rows
-    RESULTS.mkdir(exist_ok=True)
-    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
-    (RESULTS / "gradients.json").write_text(text, encoding="utf-8")
-    (RESULTS / "gradients.md").write_text(table(record), encoding="utf-8")
-    print(table(record))
+    record = record_of(rows, ROUNDS)
+    store("gradients", record, table(record))
 
 
 if __name__ == "__main__":

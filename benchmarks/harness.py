@@ -5,18 +5,30 @@ is the right-hand side called on the very states that the contender visited; the
 contenders is shuffled in every round; what counts is the median of the paired ratios.
 """
 
+import json
 import platform
 import random
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
 
-__all__ = ["Contender", "machine", "paired_ratios", "replay"]
+__all__ = [
+    "Contender",
+    "footer",
+    "paired_ratios",
+    "record_of",
+    "replay",
+    "spread",
+    "store",
+]
+
+RESULTS = Path(__file__).parent / "results"
 
 MIN_SECONDS = 0.005  # shorter measurements are repeated until they last this long
 
@@ -92,3 +104,30 @@ def machine() -> dict:
             package: version(package) for package in ("torch", "torchdiffeq", "scipy", "numpy")
         },
     }
+
+
+def record_of(rows: list[dict], rounds: int) -> dict:
+    """The measurements, with all that is needed to read them later."""
+    date = datetime.now(UTC).date().isoformat()
+    return {"date": date, **machine(), "rounds": rounds, "rows": rows}
+
+
+def spread(row: dict) -> str:
+    """A cell of a page: median and [quartiles]."""
+    low, high = row["quartiles"]
+    return f"{row['median']:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def footer(record: dict) -> str:
+    """The last line of a page: processor, versions, date."""
+    packages = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
+    return f"{record['cpu']}; Python {record['python']}, {packages}; {record['date']}."
+
+
+def store(name: str, record: dict, page: str) -> None:
+    """Write benchmarks/results/NAME.json and NAME.md, and print the page."""
+    RESULTS.mkdir(exist_ok=True)
+    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+    (RESULTS / f"{name}.json").write_text(text, encoding="utf-8")
+    (RESULTS / f"{name}.md").write_text(page, encoding="utf-8")
+    print(page)

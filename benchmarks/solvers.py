@@ -7,10 +7,7 @@ nothing. All contenders agree on the answer and show their number of calls of f 
 are timed. The ratio of SciPy includes the conversion between its float64 vectors and f's tensors.
 """
 
-import json
 from collections.abc import Callable
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -18,10 +15,9 @@ import torch
 import torchdiffeq
 from scipy.integrate import solve_ivp
 
-from benchmarks.harness import Contender, machine, paired_ratios, replay
+from benchmarks.harness import Contender, footer, paired_ratios, record_of, replay, spread, store
 from course_lib import solvers
 
-RESULTS = Path(__file__).parent / "results"
 ROUNDS = 31
 STEPS = 20  # of the fixed-step methods
 TOLERANCE = 1e-5
@@ -185,8 +181,7 @@ def table(record: dict) -> str:
             if entry is None:
                 cells.append("–")
                 continue
-            low, high = entry["quartiles"]
-            cells.append(f"{entry['median']:.2f} [{low:.2f}, {high:.2f}], NFE {entry['nfe']}")
+            cells.append(f"{spread(entry)}, NFE {entry['nfe']}")
         verdict = "met" if row["contenders"]["course_lib"]["median"] <= row["target"] else "missed"
         lines.append(f"| {row['case']} | {' | '.join(cells)} | ≤ {row['target']}, {verdict} |")
     for row in record["rows"]:
@@ -198,9 +193,7 @@ def table(record: dict) -> str:
                 f"Missed, {row['case']}: the bare loop takes {bare['median']:.2f}; set-up, checks "
                 f"and one stepper for all methods cost {gap:.2f} of so short a solve.",
             ]
-    packages = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
-    lines += ["", f"{record['cpu']}; Python {record['python']}, {packages}; {record['date']}."]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", footer(record)]) + "\n"
 
 
 def main() -> None:
@@ -213,13 +206,8 @@ def main() -> None:
         parameter.mul_(3)
     generator = torch.Generator().manual_seed(1)
     rows = [measure(case, func, generator) for case in CASES]
-    record = {"date": datetime.now(UTC).date().isoformat(), **machine(), "rounds": ROUNDS}
-    record["rows"] = rows
-    RESULTS.mkdir(exist_ok=True)
-    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
-    (RESULTS / "solvers.json").write_text(text, encoding="utf-8")
-    (RESULTS / "solvers.md").write_text(table(record), encoding="utf-8")
-    print(table(record))
+    record = record_of(rows, ROUNDS)
+    store("solvers", record, table(record))
 
 
 if __name__ == "__main__":

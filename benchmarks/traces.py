@@ -6,21 +6,18 @@
 Traces: forward only, batch 512, as multiples of one evaluation of f, a d-64-64-d tanh field in
 float32. Training step: loss and gradient of a trained flow on 8 Gaussians, batch 512; dopri5 at
 tolerance 1e-5 or ten steps of RK4, as multiples of torchdiffeq's backpropagation with the trace by
-autograd. All agree on the trace, and on the loss, before they are timed.
+autograd. The exact ones agree on the trace, and all on the loss, before they are timed.
 """
 
 import copy
-import json
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 
 import torch
 import torchdiffeq
 
-from benchmarks.harness import Contender, machine, paired_ratios
+from benchmarks.harness import Contender, footer, paired_ratios, record_of, spread, store
 from course_lib.densities import eight_gaussians
 from course_lib.flows import (
     AutogradTrace,
@@ -33,7 +30,6 @@ from course_lib.flows import (
 from course_lib.gradients import odeint_discrete_adjoint
 from course_lib.widgets.nb15 import load_density
 
-RESULTS = Path(__file__).parent / "results"
 ROUNDS = 15
 BATCH, TOLERANCE = 512, 1e-5
 TARGETS = {2: 2.3, 8: 2.1, 32: 2.3}  # closed form, by dimension
@@ -75,10 +71,9 @@ class WithTrace(torch.nn.Module):
 
     def __init__(self, field):
         super().__init__()
-        self.field, self.nfe = field, 0
+        self.field = field
 
     def forward(self, t, state):
-        self.nfe += 1
         with torch.enable_grad():
             x = state[0].requires_grad_()
             f = self.field(t, x)
@@ -93,6 +88,23 @@ def peer_loss(solve: Callable, func: WithTrace, x: torch.Tensor) -> torch.Tensor
     start = (x.clone(), torch.zeros(len(x), 1))
     z, change = solve(func, start, torch.tensor([1.0, 0.0]), method="dopri5", **TOLERANCES)
     return -(standard_log_prob(z[-1]) - change[-1][:, 0]).mean()
+
+
+def calls_of(run: Callable, field: TanhField) -> int:
+    """Calls of f in one run, there and back: what all its methods go through is `activations`."""
+    count, original = 0, field.activations
+
+    def counted(t, x):
+        nonlocal count
+        count += 1
+        return original(t, x)
+
+    field.activations = counted
+    try:
+        run()
+    finally:
+        del field.activations
+    return count
 
 
 def step(loss: Callable, field: TanhField) -> torch.Tensor:
@@ -117,10 +129,9 @@ def step_rows(rounds: int) -> list[dict]:
     for name, value in values.items():
         gap = abs(float(value - values[REFERENCE]))
         assert gap < 1e-3, f"{name} disagrees by {gap:.1e}"
-    nfe = {name: func.nfe for name, func in funcs.items()}
-    nfe |= {name: flow.calls for name, flow in flows.items()}
-    print(f"training step: NFE {nfe}", flush=True)
     runs = {name: partial(step, loss, field) for name, loss in losses.items()}
+    nfe = {name: calls_of(run, field) for name, run in runs.items()}
+    print(f"training step: calls of f, there and back: {nfe}", flush=True)
     floor = runs[REFERENCE]
     ratios = paired_ratios([Contender(name, run, floor) for name, run in runs.items()], rounds)
     return [{"part": "step", "contender": n, "nfe": nfe[n], **ratios[n]} for n in runs]
@@ -144,26 +155,22 @@ def table(record: dict) -> str:
         "",
         "Medians and [quartiles] of paired CPU times, one thread. Traces as multiples of one",
         "evaluation of f, forward only; training steps (loss and gradient) as multiples of",
-        "torchdiffeq's backpropagation with the trace by autograd. Batch 512, float32.",
+        "torchdiffeq's backpropagation with the trace by autograd; calls of f there and back.",
+        "Batch 512, float32.",
         "Made by `python -m benchmarks.traces`.",
         "",
         "| d | trace | time / f | target |",
         "|---|---|---|---|",
     ]
     for row in record["rows"]:
-        low, high = row["quartiles"]
-        time = f"{row['median']:.2f} [{low:.2f}, {high:.2f}]"
         if row["part"] == "trace":
-            lines.append(f"| {row['d']} | {row['contender']} | {time} | {verdict(row)} |")
+            lines.append(f"| {row['d']} | {row['contender']} | {spread(row)} | {verdict(row)} |")
     lines += ["", "| training step | time | target | calls of f |", "|---|---|---|---|"]
     for row in record["rows"]:
-        low, high = row["quartiles"]
-        time = f"{row['median']:.2f} [{low:.2f}, {high:.2f}]"
         if row["part"] == "step":
-            lines.append(f"| {row['contender']} | {time} | {verdict(row)} | {row['nfe']} |")
-    packages = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
-    lines += ["", f"{record['cpu']}; Python {record['python']}, {packages}; {record['date']}."]
-    return "\n".join(lines) + "\n"
+            cells = [row["contender"], spread(row), verdict(row), str(row["nfe"])]
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, "", footer(record)]) + "\n"
 
 
 def main() -> None:
@@ -173,15 +180,11 @@ def main() -> None:
     look = len(sys.argv) > 1
     rounds = int(sys.argv[1]) if look else ROUNDS
     rows = [row for d in TARGETS for row in trace_rows(d, rounds)] + step_rows(rounds)
-    record = {"date": datetime.now(UTC).date().isoformat(), **machine(), "rounds": rounds}
-    record["rows"] = rows
-    print(table(record))
+    record = record_of(rows, rounds)
     if look:
-        return
-    RESULTS.mkdir(exist_ok=True)
-    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
-    (RESULTS / "traces.json").write_text(text, encoding="utf-8")
-    (RESULTS / "traces.md").write_text(table(record), encoding="utf-8")
+        print(table(record))
+    else:
+        store("traces", record, table(record))
 
 
 if __name__ == "__main__":

@@ -6,13 +6,11 @@ its weights ship in data/weights/. Time runs from the picture (t = 0) to the Gau
 
 import math
 from itertools import pairwise
-from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 
-WEIGHTS = Path(__file__).resolve().parent.parent / "data" / "weights" / "bunny_flow.npz"
+from course_lib.results import load_weights
 
 # Ellipses: centre x, centre y, half axes, angle in degrees. First what is there, then the holes.
 _HEAD_AND_EARS = [
@@ -72,12 +70,7 @@ class BunnyField(nn.Module):
         return self.layers[-1](z)
 
 
-def save_field(field: BunnyField, path: Path = WEIGHTS) -> None:
-    """Store a field's weights as plain float32 arrays."""
-    np.savez(path, **{name: p.detach().numpy() for name, p in field.named_parameters()})
-
-
-def load_field(path: Path = WEIGHTS) -> BunnyField:
+def load_field() -> BunnyField:
     """The trained field.
 
     Raises `FileNotFoundError`, naming the script that makes the weights.
@@ -85,11 +78,8 @@ def load_field(path: Path = WEIGHTS) -> BunnyField:
     >>> load_field()(0.5, torch.zeros(3, 2)).shape
     torch.Size([3, 2])
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"no weights at {path}: run `make experiments NAME=bunny_flow`")
     field = BunnyField()
-    with np.load(path) as arrays:
-        field.load_state_dict({name: torch.from_numpy(arrays[name]) for name in arrays.files})
+    field.load_state_dict(load_weights("bunny_flow"))
     return field.float().requires_grad_(False)
 
 

@@ -1,11 +1,12 @@
 """Target densities in the plane whose log p is known exactly, so that a learned one can be judged.
 
 Each has `sample(n, generator)`, `log_prob(x)` and `entropy`, the smallest negative log-likelihood
-that any model can reach on average. The points are those of `datasets`, centred and scaled; here
-they come in random order, and every one of them, taken alone, has the density.
+that any model can reach on average. Moons, pinwheel and checkerboard move the points of `datasets`
+and shuffle them; every one, taken alone, has the density.
 """
 
 import math
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
@@ -22,6 +23,7 @@ __all__ = [
     "Pinwheel",
     "eight_gaussians",
     "kl_estimate",
+    "log_prob_on_grid",
     "standard_normal",
 ]
 
@@ -54,16 +56,9 @@ class Density:
         The trapezoidal rule on a square that holds all mass but about 1e-9: for smooth functions
         that vanish at the rim its error falls faster than any power of the spacing.
         """
-        log_p, area = self._on_grid(self.log_prob)
-        return float(-(log_p.exp() * log_p).sum() * area)
-
-    def _on_grid(self, log_prob) -> tuple[Tensor, float]:
-        """log p at the points of a fine square grid, and the area that each stands for."""
         n = math.ceil(2 * self.limit / (self.scale_min / 2)) + 1
-        line = torch.linspace(-self.limit, self.limit, n, dtype=torch.float64)
-        points = torch.cartesian_prod(line, line)
-        log_p = torch.cat([log_prob(part) for part in points.split(CHUNK)])
-        return log_p, float(line[1] - line[0]) ** 2
+        _, log_p, area = log_prob_on_grid(self.log_prob, self.limit, n, torch.float64)
+        return float(-(log_p.exp() * log_p).sum() * area)
 
 
 class GaussianMixture(Density):
@@ -276,6 +271,26 @@ def kl_estimate(target: Density, log_prob, x: Tensor) -> float:
     """
     with torch.no_grad():
         return (target.log_prob(x) - log_prob(x)).double().mean().item()
+
+
+def log_prob_on_grid(log_prob: Callable, limit: float, n: int = 121, dtype=None):
+    """log p on an n × n grid over [−limit, limit]², without gradients.
+
+    Args:
+        dtype: of the points; torch's default if None.
+
+    Returns:
+        `(points [n², 2], log p [n²], area)`, the area that each point stands for.
+
+    >>> _, log_p, area = log_prob_on_grid(standard_normal().log_prob, 6.0)
+    >>> round((log_p.exp().sum() * area).item(), 4)
+    1.0
+    """
+    line = torch.linspace(-limit, limit, n, dtype=dtype)
+    points = torch.cartesian_prod(line, line)
+    with torch.no_grad():
+        log_p = torch.cat([log_prob(part) for part in points.split(CHUNK)])
+    return points, log_p, float(line[1] - line[0]) ** 2
 
 
 def _shuffled(sampler, n: int, classes: int, generator, **settings) -> Tensor:

@@ -5,30 +5,12 @@ from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
-import torch
 from matplotlib.collections import LineCollection
 
 from course_lib import plotting
+from course_lib.densities import log_prob_on_grid
 
-__all__ = ["carried", "density_map", "equal_mass", "kl_against_steps", "log_prob_on_grid"]
-
-
-def log_prob_on_grid(log_prob: Callable, limit: float, n: int = 121):
-    """log p on an n × n grid over [−limit, limit]², without gradients.
-
-    Returns:
-        `(points [n², 2], log p [n²], area)`, the area that each point stands for.
-
-    >>> from course_lib.flows import standard_log_prob
-    >>> points, log_p, area = log_prob_on_grid(standard_log_prob, 6.0)
-    >>> round((log_p.exp().sum() * area).item(), 4)
-    1.0
-    """
-    line = torch.linspace(-limit, limit, n)
-    points = torch.cartesian_prod(line, line)
-    with torch.no_grad():
-        log_p = torch.cat([log_prob(part) for part in points.split(8192)])
-    return points, log_p, float(line[1] - line[0]) ** 2
+__all__ = ["carried", "density_map", "equal_mass", "kl_against_steps"]
 
 
 def density_map(
@@ -82,6 +64,7 @@ def equal_mass(g: Callable, quantiles: Sequence[float], ax_map, ax_x, ax_z):
     ax_z.set(xlabel="$z$", ylabel="$p(z)$", xlim=(-3, 3), ylim=0)
     ax_map.set(ylabel="$x = g(z)$", xlim=(-3, 3), ylim=(x[0], x[-1]))
     ax_x.set(xlabel="$p(x)$", ylim=(x[0], x[-1]), xlim=0)
+    ax_x.tick_params(labelbottom=True)  # where columns share an axis, the one below is hidden
 
 
 def carried(rows: Mapping[str, dict], limit: float = 3.5):
@@ -91,6 +74,7 @@ def carried(rows: Mapping[str, dict], limit: float = 3.5):
         rows: name → `times` [T], `states` [T, n, 2], and `log_prob(x, t)`, whose density is drawn
             behind the points; panel i shows the points at times[i] with their paths so far.
 
+    >>> import torch
     >>> from course_lib.flows import standard_log_prob
     >>> row = {"times": [0.0, 1.0], "states": torch.zeros(2, 5, 2)}
     >>> row["log_prob"] = lambda x, t: standard_log_prob(x)

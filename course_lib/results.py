@@ -1,18 +1,25 @@
-"""Tables that take longer than a notebook may: made by experiments/, stored, read in the notebook.
+"""What takes longer than a notebook may: made by experiments/, stored, read in the notebook.
 
-`make experiments` runs the scripts; each ends with `save`. A notebook calls `load` and says so.
+`make experiments` runs the scripts; each ends with `save` for a table, `save_weights` for arrays.
+A notebook calls `load` or `load_weights`, and says so.
 """
 
 import datetime
 import json
 import platform
 import re
+from collections.abc import Mapping
 from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
 
 from course_lib.environment import installed
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "data" / "results"
+WEIGHTS = ROOT / "data" / "weights"
 VERSIONS_OF = ("numpy", "torch", "scipy", "scikit-learn", "torchdiffeq")
 
 
@@ -83,6 +90,48 @@ def row(table: dict, **where) -> dict:
     if len(found) != 1:
         raise LookupError(f"{len(found)} rows have {where}; one is wanted")
     return found[0]
+
+
+def save_weights(name: str, arrays: Mapping, *, folder: Path = WEIGHTS) -> Path:
+    """Store arrays, a trained network's weights say, as `data/weights/NAME.npz`.
+
+    Args:
+        name: as for `save`.
+        arrays: name → tensor or array, stored in its own dtype (`.half()` makes a small file).
+    """
+    _check_name(name)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.npz"
+    found = {key: torch.as_tensor(value).detach().cpu().numpy() for key, value in arrays.items()}
+    np.savez_compressed(path, **found)
+    return path
+
+
+def load_weights(
+    name: str, *, experiment: str | None = None, folder: Path = WEIGHTS
+) -> dict[str, Tensor]:
+    """The arrays of `data/weights/NAME.npz`, name → tensor.
+
+    Args:
+        experiment: the script in experiments/ that makes them, if it has another name.
+
+    Raises `FileNotFoundError`, naming the command that makes them.
+
+    >>> import tempfile
+    >>> there = Path(tempfile.mkdtemp())
+    >>> path = save_weights("demo", torch.nn.Linear(2, 1).state_dict(), folder=there)
+    >>> {k: tuple(v.shape) for k, v in load_weights("demo", folder=there).items()}
+    {'weight': (1, 2), 'bias': (1,)}
+    """
+    _check_name(name)
+    path = folder / f"{name}.npz"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"no {path.name} in data/weights: run `make experiments NAME={experiment or name}` in "
+            "the course's folder"
+        )
+    with np.load(path) as file:
+        return {key: torch.from_numpy(file[key]) for key in file.files}
 
 
 def _check_name(name: str) -> None:

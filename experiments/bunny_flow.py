@@ -9,7 +9,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 
 from course_lib import results
-from course_lib.bunny import BunnyField, is_inside, sample_bunny, save_field
+from course_lib.bunny import BunnyField, is_inside, sample_bunny
 from course_lib.solvers import odeint
 
 SEED, STEPS, BATCH, PAIRED = 0, 9000, 1024, 128
@@ -64,7 +64,7 @@ if __name__ == "__main__":
     torch.manual_seed(SEED)
     generator = torch.Generator().manual_seed(SEED)
     field = train(generator)
-    save_field(field)
+    results.save_weights("bunny_flow", field.state_dict())
     row = measure(field, generator)
     print(row)
     results.save("bunny_flow", [row], seeds=[SEED], script=__file__)

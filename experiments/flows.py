@@ -3,14 +3,13 @@
 Writes data/weights/flows.npz, and what they reach to data/results/flows.json.
 """
 
-import numpy as np
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from course_lib import results
 from course_lib.fields import NeuralODE
 from course_lib.training import cosine, train
-from course_lib.widgets.nb07 import FLOWS, WEIGHTS, points_of
+from course_lib.widgets.nb07 import FLOWS, points_of
 
 SEED, STEPS = 0, 250
 WEIGHT = {0: 0.03, 1: 0.008}  # of the penalty, by the number of zeros added
@@ -37,9 +36,9 @@ def main() -> None:
         right = ((net(x)[:, 0] > 0) == (y == 1)).double().mean()
         rows.append({"name": name, "loss": history.loss[-1], "accuracy": right})
         for key, value in net.state_dict().items():
-            arrays[f"{name}/{key}"] = value.numpy()
+            arrays[f"{name}/{key}"] = value
         print(rows[-1])
-    np.savez(WEIGHTS, **arrays)
+    results.save_weights("flows", arrays)
     results.save("flows", rows, seeds=[SEED], script=__file__)
 
 

@@ -12,7 +12,6 @@ and data/weights/latent_gru.npz, the velocity GRU of seed 0, which the notebook 
 import sys
 from functools import partial
 
-import numpy as np
 import torch
 
 from course_lib import results
@@ -23,7 +22,6 @@ from course_lib.sequences.spirals import TURN, draw_spirals, thin
 
 SEEDS = range(5)
 SIZES = (30, 50, 100)
-WEIGHTS = results.ROOT / "data" / "weights" / "latent_gru.npz"
 
 
 def main(seeds=SEEDS) -> None:
@@ -80,7 +78,7 @@ def gru(kind: str, seed: int) -> list[dict]:
     model = AutoregressiveGRU(kind, generator=g(5))
     fit_autoregressive(model, curves.t, curves.x, g(6), progress=False)
     if kind == "velocity" and seed == 0:
-        np.savez(WEIGHTS, **{k: v.numpy() for k, v in model.state_dict().items()})
+        results.save_weights("latent_gru", model.state_dict())
     return continuation(f"{kind} GRU", model.forecast, test, g)
 
 

@@ -10,9 +10,10 @@ Writes data/weights/latent_explorer.npz.
 import numpy as np
 import torch
 
+from course_lib.results import save_weights
 from course_lib.sequences.latent import LatentODE, fit_latent
 from course_lib.sequences.spirals import draw_spirals
-from course_lib.widgets.nb13 import NOISE, SIZES, WEIGHTS
+from course_lib.widgets.nb13 import NOISE, SIZES
 
 SEED, STEPS, MODEL_ERROR = 0, 1800, 0.05
 
@@ -29,7 +30,7 @@ def main() -> None:
     options = {"sizes": SIZES, "steps": STEPS, "sigma": scored, "progress": False}
     history = fit_latent(model, curves.t, x, g, **options)
     print(f"loss a number, mean of the last hundred steps: {np.mean(history.loss[-100:]):.3f}")
-    np.savez(WEIGHTS, **{k: v.numpy().astype(np.float16) for k, v in model.state_dict().items()})
+    save_weights("latent_explorer", {k: v.half() for k, v in model.state_dict().items()})
 
 
 if __name__ == "__main__":

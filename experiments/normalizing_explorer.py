@@ -9,11 +9,10 @@ import torch
 from contourpy import contour_generator
 
 from course_lib import results
-from course_lib.densities import Moons, eight_gaussians, kl_estimate
-from course_lib.density_plots import log_prob_on_grid
+from course_lib.densities import Moons, eight_gaussians, kl_estimate, log_prob_on_grid
 from course_lib.flows import ContinuousFlow, TanhField
 from course_lib.training import cosine, train
-from course_lib.widgets.nb15 import FRAMES, LEVELS, WEIGHTS
+from course_lib.widgets.nb15 import FRAMES, LEVELS
 
 SEED, POINTS_PER_LINE, LIMIT = 0, 48, 4.2
 #: name → (target, steps of RK4, batch, factor on the last layer)
@@ -67,9 +66,9 @@ def main() -> None:
         rows.append({"name": name, "kl": round(kl_estimate(target, fine.log_prob, x), 4)})
         print(rows[-1], flush=True)
         for key, value in field.state_dict().items():
-            arrays[f"{name}/{key}"] = value.numpy()
+            arrays[f"{name}/{key}"] = value
         arrays[f"{name}/lines"], arrays[f"{name}/peaks"] = level_lines(fine)
-    np.savez_compressed(WEIGHTS, **arrays)
+    results.save_weights("normalizing", arrays)
     results.save("normalizing_explorer", rows, seeds=[SEED], script=__file__)
 
 

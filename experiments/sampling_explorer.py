@@ -5,17 +5,16 @@ irregularity and noise of the explorer, an NN map, a ResNet map and a neural ODE
 each, all fitted to pairs of neighbouring samples by L-BFGS; seed 0.
 """
 
-import numpy as np
 import torch
 from torch.nn.utils import parameters_to_vector
 
+from course_lib.results import save_weights
 from course_lib.sequences import fit_step
 from course_lib.widgets.nb06 import (
     GAPS,
     IRREGULARITIES,
     MODELS,
     NOISES,
-    WEIGHTS,
     key,
     new_net,
     step_of,
@@ -34,7 +33,7 @@ def main() -> None:
             error = fit_step(net, step_of(model, net), *data, iterations=150)
             print(*setting, model, f"{error:.4f}", flush=True)
             weights[key(model, *setting)] = parameters_to_vector(net.parameters()).detach()
-    np.savez_compressed(WEIGHTS, **{k: w.numpy().astype(np.float32) for k, w in weights.items()})
+    save_weights("sampling_explorer", {k: w.float() for k, w in weights.items()})
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ are free (no potential), start from the same large random weights, which make cu
 trained for −log p(x) + α ∫ ½‖v‖² dt.
 """
 
-import numpy as np
 import torch
 
 from course_lib import results, transport
@@ -17,7 +16,6 @@ from course_lib.training import cosine, train
 ALPHAS = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0)
 HIDDEN, SEED, N = (64, 64), 0, 8
 TARGET = Moons()
-WEIGHTS = results.ROOT / "data" / "weights" / "transport.npz"
 
 
 def learn(alpha: float, steps: int = 300) -> TanhField:
@@ -58,10 +56,10 @@ def main() -> None:
     rows = [row(alpha, field) for alpha, field in fields.items()]
     results.save("transport_weights", rows, [SEED], script=__file__)
     numbers = {
-        str(alpha): torch.nn.utils.parameters_to_vector(field.parameters()).detach().numpy()
+        str(alpha): torch.nn.utils.parameters_to_vector(field.parameters())
         for alpha, field in fields.items()
     }
-    np.savez_compressed(WEIGHTS, **numbers)
+    results.save_weights("transport", numbers)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ network values for the widget, fifteen trainings.
 
 import sys
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -210,8 +209,8 @@ def widget() -> None:
         for samples in WINDOW:
             t, data = measured(noise, samples, 0)
             values = values_of(fit(KNOWN, t, data, 0), data)
-            stored[f"{noise}|{samples}"] = torch.stack([data, values]).numpy().astype(np.float32)
-    np.savez(results.ROOT / "data" / "weights" / "recovery_explorer.npz", **stored)
+            stored[f"{noise}|{samples}"] = torch.stack([data, values]).float()
+    results.save_weights("recovery_explorer", stored)
 
 
 def main() -> None:

@@ -8,13 +8,11 @@ are lost, the first weights and the batches. The weights belong to five flows, a
 regression, each fitted to windows of all four rates together, for the notebook's explorer.
 """
 
-import numpy as np
 import torch
 
 from course_lib import results
 from course_lib.sequences import lose, scheduled
 from course_lib.sequences.forecasting import (
-    WEIGHTS,
     Damped,
     Forecaster,
     Ridge,
@@ -112,13 +110,13 @@ def explorer_weights() -> None:
         )
         for found in parts.values()
     )
-    arrays = {"ridge": best_ridge(train, validation).weights.numpy().astype(np.float16)}
-    arrays["damped"] = Damped.fit(train).factor.numpy()
+    arrays = {"ridge": best_ridge(train, validation).weights.half()}
+    arrays["damped"] = Damped.fit(train).factor
     for seed in SEEDS:
         model = learned("neural ODE", train, seed, steps=2 * STEPS)
         for key, value in model.state_dict().items():
-            arrays[f"{seed}/{key}"] = value.numpy()
-    np.savez(WEIGHTS, **arrays)
+            arrays[f"{seed}/{key}"] = value
+    results.save_weights("weather", arrays)
 
 
 def main() -> None:

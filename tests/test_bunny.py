@@ -43,8 +43,3 @@ def test_drawn_bunnies_agree_with_the_stored_measurement():
     drawn = odeint(load_field(), noise, torch.tensor([1.0, 0.0]), rtol=1e-5, atol=1e-5)[-1]
     share = float(is_inside(drawn).float().mean())
     assert share == pytest.approx(row["share of drawn points inside the bunny"], abs=0.02)
-
-
-def test_missing_weights_name_their_script(tmp_path):
-    with pytest.raises(FileNotFoundError, match="make experiments NAME=bunny_flow"):
-        load_field(tmp_path / "none.npz")

@@ -209,5 +209,3 @@ def test_stored_laws_work_from_where_their_table_says():
     assert works.shape == (41, 31)
     assert works.double().mean().item() == pytest.approx(row["share"], abs=0.02)
     assert bool(works[0, 15]) is row["from_rest_below"]
-    with pytest.raises(FileNotFoundError, match="make experiments"):
-        control.load_law(0, path=pole.WEIGHTS.with_name("nowhere.npz"))

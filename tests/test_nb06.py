@@ -245,14 +245,13 @@ def test_the_table_says_what_the_text_does():
 
 
 def test_every_setting_has_its_networks():
-    with np.load(widget.WEIGHTS) as file:
-        sizes = {name: file[name].shape for name in file.files}
+    stored = results.load_weights("sampling_explorer")
+    sizes = {name: tuple(weights.shape) for name, weights in stored.items()}
     settings = [
         (g, i, s) for g in widget.GAPS for i in widget.IRREGULARITIES for s in widget.NOISES
     ]
     assert set(sizes) == {widget.key(m, *s) for s in settings for m in widget.MODELS}
     assert set(sizes.values()) == {(count_parameters(widget.new_net()),)}
-    assert widget.WEIGHTS.stat().st_size < 1e6
 
 
 def errors_at_samples(*setting):
@@ -280,8 +279,7 @@ def test_noise_hurts_all_three_on_regular_ticks(gap):
 def explorer_net(model, *setting):
     """A network with the explorer's stored weights, its step, the data that it was trained on."""
     net = widget.new_net()
-    with np.load(widget.WEIGHTS) as file:
-        stored = torch.from_numpy(file[widget.key(model, *setting)]).double()
+    stored = results.load_weights("sampling_explorer")[widget.key(model, *setting)].double()
     torch.nn.utils.vector_to_parameters(stored, net.parameters())
     return net, widget.step_of(model, net), widget.training_pairs(*setting)
 

@@ -4,7 +4,7 @@ What the text says of the stored table is computed here once more, from the tabl
 """
 
 import math
-from functools import cache
+from functools import cache, partial
 
 import matplotlib.pyplot as plt
 import nbformat
@@ -250,7 +250,8 @@ def test_the_line_of_the_scene_parts_its_points_at_the_end(name):
 
 def test_explorer_names_the_script_that_makes_its_weights(monkeypatch, tmp_path):
     nb07.load_flow.cache_clear()
-    monkeypatch.setattr(nb07, "WEIGHTS", tmp_path / "flows.npz")
+    absent = partial(results.load_weights, folder=tmp_path)
+    monkeypatch.setattr(nb07, "load_weights", absent)
     with pytest.raises(FileNotFoundError, match="make experiments NAME=flows"):
         nb07.load_flow("moons")
     nb07.load_flow.cache_clear()

@@ -252,7 +252,7 @@ def test_the_stored_rival_makes_its_row_again():
     """The velocity GRU of seed 0, on the stored test curves of its row."""
     torch.set_default_dtype(torch.float32)
     gru = AutoregressiveGRU("velocity")
-    gru.load_state_dict(nb13.load_arrays(results.ROOT / "data" / "weights" / "latent_gru.npz"))
+    gru.load_state_dict(results.load_weights("latent_gru"))
     test = draw_spirals(400, seeded(1), until=2 * TURN)
     for m in SIZES:
         t, x = thin(test.t, test.x, m, seeded(4))
@@ -290,11 +290,6 @@ def test_the_explorer_says_how_wrong_it_is():
     torch.set_default_dtype(torch.float32)
     text = latent_explorer.picture(m=100, noise=0.05, kind="outward")[1]
     assert "Error of the mean path" in text and "Spread" in text
-
-
-def test_missing_weights_name_the_script_that_makes_them(tmp_path):
-    with pytest.raises(FileNotFoundError, match="make experiments NAME=latent`"):
-        nb13.load_arrays(tmp_path / "latent_gru.npz")
 
 
 def test_panels_show_paths_observations_and_the_rivals_crosses():

@@ -66,6 +66,25 @@ def test_a_missing_table_names_the_command(tmp_path):
         load("nothing", folder=tmp_path)
 
 
+def test_missing_weights_name_the_command(tmp_path):
+    with pytest.raises(FileNotFoundError, match="make experiments NAME=nothing`"):
+        results.load_weights("nothing", folder=tmp_path)
+    with pytest.raises(FileNotFoundError, match="make experiments NAME=other`"):
+        results.load_weights("nothing", experiment="other", folder=tmp_path)
+
+
+def test_weights_come_back_in_their_dtype(tmp_path):
+    arrays = {"a/b": torch.ones(2, 3, dtype=torch.float16, requires_grad=True), "c": np.arange(3)}
+    results.save_weights("some", arrays, folder=tmp_path)
+    back = results.load_weights("some", folder=tmp_path)
+    assert back["a/b"].dtype == torch.float16 and back["a/b"].shape == (2, 3)
+    assert back["c"].tolist() == [0, 1, 2]
+
+
+def test_stored_weights_are_small():
+    assert sum(path.stat().st_size for path in results.WEIGHTS.glob("*.npz")) < 2e6
+
+
 @pytest.mark.parametrize("path", sorted(results.FOLDER.glob("*.json")), ids=lambda p: p.stem)
 def test_stored_tables_are_complete(path):
     """Each names a script that is there, its seeds, versions and date, and has rows."""

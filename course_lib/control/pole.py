@@ -6,17 +6,15 @@ one; the torque u is held for one step of length h, in which the motion is integ
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from course_lib.nets import MLP
+from course_lib.results import load_weights, save_weights
 
 Control = Callable[[int, Tensor], Tensor]
 
-WEIGHTS = Path(__file__).resolve().parents[2] / "data" / "weights" / "swing_up.npz"
 #: The motor of the swing-up holds half of what is needed to keep the pole level.
 SWING_LIMIT, SWING_WIDTH = 0.5, 24
 
@@ -147,13 +145,13 @@ def basin(law: Control, *, time: float = 40.0) -> Tensor:
         return stands(pole.roll(law, starts)[0][-1])
 
 
-def save_laws(laws: dict[int, Feedback], path: Path = WEIGHTS) -> None:
+def save_laws(laws: dict[int, Feedback]) -> None:
     """Store the weights of a law for each seed as plain arrays."""
-    arrays = {f"{seed}/{k}": v.numpy() for seed, law in laws.items() for k, v in _items(law)}
-    np.savez_compressed(path, **arrays)
+    named = {seed: law.state_dict().items() for seed, law in laws.items()}
+    save_weights("swing_up", {f"{s}/{k}": v for s, items in named.items() for k, v in items})
 
 
-def load_law(seed: int, path: Path = WEIGHTS) -> Feedback:
+def load_law(seed: int) -> Feedback:
     """The swing-up law that experiments/feedback.py trained from a seed, in the default dtype.
 
     Raises `FileNotFoundError`, naming the script that makes the weights; `KeyError` for a seed
@@ -162,15 +160,7 @@ def load_law(seed: int, path: Path = WEIGHTS) -> Feedback:
     >>> load_law(0).limit
     0.5
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"no weights at {path}: run `make experiments NAME=feedback`")
+    stored = load_weights("swing_up", experiment="feedback")
     law = Feedback(SWING_WIDTH, limit=SWING_LIMIT)
-    with np.load(path) as arrays:
-        law.load_state_dict(
-            {name: torch.tensor(arrays[f"{seed}/{name}"]) for name, _ in _items(law)}
-        )
+    law.load_state_dict({name: stored[f"{seed}/{name}"] for name in law.state_dict()})
     return law.requires_grad_(False)
-
-
-def _items(law: Feedback) -> list[tuple[str, Tensor]]:
-    return [(name, value.detach()) for name, value in law.state_dict().items()]

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from course_lib.nets import initialise
 from course_lib.sequences.latent import GAP_SCALE, seeded_gru
-from course_lib.sequences.spirals import thin
+from course_lib.sequences.spirals import thinned_batch
 from course_lib.training import History, cosine, train
 
 KINDS = ("plain", "residual", "velocity")
@@ -97,9 +97,7 @@ def fit_autoregressive(
     batches = count()
 
     def draw(generator):
-        rows = torch.randint(len(t), (128,), generator=generator)
-        m = sizes[int(torch.randint(len(sizes), (1,), generator=generator))]
-        return thin(t[rows], x[rows], m, generator)
+        return thinned_batch(t, x, sizes, generator)[1:]
 
     def loss(model, t, x):
         return model.loss(t, x, 1 - 0.75 * min(1.0, next(batches) / (0.3 * steps)))

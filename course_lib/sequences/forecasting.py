@@ -7,20 +7,18 @@ or the repeated step of a ResNet map between its issue and its leads.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from course_lib.nets import MLP
+from course_lib.results import load_weights
 from course_lib.sequences.gaps import masked_mse, scheduled
 from course_lib.sequences.record import LEADS, Record, Windows, new_york
 from course_lib.solvers import odeint
 from course_lib.training import cosine, train
 
 DAY = 24.0  # hours in the unit of a flow's time
-WEIGHTS = Path(__file__).resolve().parents[2] / "data" / "weights" / "weather.npz"
 
 
 def persistence(record: Record, windows: Windows) -> Tensor:
@@ -229,8 +227,7 @@ def stored_models() -> tuple[Damped, Ridge, list[Forecaster]]:
     >>> len(stored_models()[2])
     5
     """
-    with np.load(WEIGHTS) as file:
-        stored = {key: torch.tensor(file[key], dtype=torch.float32) for key in file.files}
+    stored = {key: value.float() for key, value in load_weights("weather").items()}
     flows = []
     for seed in range(5):
         own = {key.split("/")[1]: v for key, v in stored.items() if key.startswith(f"{seed}/")}

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from course_lib.nets import MLP, initialise
 from course_lib.sequences.bound import kl_to_standard, log_likelihood, reparametrise
-from course_lib.sequences.spirals import TURN, thin
+from course_lib.sequences.spirals import TURN, thinned_batch
 from course_lib.solvers import odeint
 from course_lib.training import History, cosine, train
 
@@ -203,10 +203,8 @@ def fit_latent(
     batches = count()
 
     def draw(generator):
-        rows = torch.randint(len(t), (128,), generator=generator)
-        m = sizes[int(torch.randint(len(sizes), (1,), generator=generator))]
-        noise = None if sigma is None else sigma[rows, None, None]
-        return *thin(t[rows], x[rows], m, generator), noise
+        rows, times, states = thinned_batch(t, x, sizes, generator)
+        return times, states, None if sigma is None else sigma[rows, None, None]
 
     def loss(model, t, x, noise):
         ramp, m = min(1.0, next(batches) / (0.3 * steps)), t.shape[1]

@@ -6,6 +6,7 @@ times, x = thin(test.t, test.x, 30, g)              # 30 of each curve's 100 obs
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -113,3 +114,21 @@ def thin(t: Tensor, x: Tensor, m: int, generator: torch.Generator) -> tuple[Tens
         raise ValueError(f"cannot choose {m} of {t.shape[1]} observations")
     chosen = torch.rand(t.shape, generator=generator).argsort(dim=1)[:, :m].sort(dim=1).values
     return t.gather(1, chosen), x.gather(1, chosen[..., None].expand(-1, -1, x.shape[-1]))
+
+
+def thinned_batch(
+    t: Tensor, x: Tensor, sizes: Sequence[int], generator: torch.Generator, rows: int = 128
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Random rows of the data, each thinned to one size: indices [rows], and what `thin` returns.
+
+    Args:
+        sizes: how many observations to keep; one of them is drawn for the whole batch.
+
+    >>> t = torch.arange(5.0)[None]
+    >>> index, times, states = thinned_batch(t, t[..., None], [3], torch.Generator(), rows=7)
+    >>> index.tolist(), times.shape, states.shape
+    ([0, 0, 0, 0, 0, 0, 0], torch.Size([7, 3]), torch.Size([7, 3, 1]))
+    """
+    index = torch.randint(len(t), (rows,), generator=generator)
+    m = sizes[int(torch.randint(len(sizes), (1,), generator=generator))]
+    return index, *thin(t[index], x[index], m, generator)

@@ -6,14 +6,13 @@ experiments/sampling_explorer.py on data sampled in the same way (0.2 MB in data
 
 from functools import cache, lru_cache
 
-import numpy as np
 import torch
 from torch.nn.utils import vector_to_parameters
 
 from course_lib import plotting
 from course_lib.metrics import rmse
 from course_lib.nets import MLP
-from course_lib.results import ROOT
+from course_lib.results import load_weights
 from course_lib.sequences import flow, observe, pairs, rollout, sample_times, spread_starts
 from course_lib.solvers import odeint_dense
 from course_lib.systems import van_der_pol
@@ -21,7 +20,6 @@ from course_lib.widgets.base import Choice, Explorer, register
 
 __all__ = ["sampling_explorer"]
 
-WEIGHTS = ROOT / "data" / "weights" / "sampling_explorer.npz"
 GAPS = (0.1, 0.2, 0.4, 0.8)
 IRREGULARITIES = {"none": 0.0, "some": 0.5, "wholly random": 1.0}
 NOISES = (0.0, 0.05, 0.2)
@@ -75,9 +73,8 @@ def _solution():
 
 
 @cache
-def _stored() -> dict[str, np.ndarray]:
-    with np.load(WEIGHTS) as file:
-        return {name: file[name] for name in file.files}
+def _stored() -> dict[str, torch.Tensor]:
+    return load_weights("sampling_explorer")
 
 
 @lru_cache(maxsize=64)
@@ -99,7 +96,7 @@ def predictions(gap: float, irregularity: str, noise: float) -> dict:
     found["samples"] = states + noise * torch.randn(states.shape, generator=generator)
     for model in MODELS:
         net = new_net()
-        weights = torch.from_numpy(_stored()[key(model, gap, irregularity, noise)]).to(DTYPE)
+        weights = _stored()[key(model, gap, irregularity, noise)].to(DTYPE)
         vector_to_parameters(weights, net.parameters())
         with torch.no_grad():
             if model == "neural ODE":

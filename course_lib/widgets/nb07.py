@@ -6,19 +6,18 @@ from above (the first two entries) to the side (the normal of the separating pla
 """
 
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from course_lib import datasets
 from course_lib.fields import NeuralODE
+from course_lib.results import load_weights
 from course_lib.widgets.base import Choice
 from course_lib.widgets.canvas import FlowExplorer, Scene, register_canvas
 
-__all__ = ["FLOWS", "WEIGHTS", "flow_explorer", "flow_frames", "load_flow", "points_of"]
+__all__ = ["FLOWS", "flow_explorer", "flow_frames", "load_flow", "points_of"]
 
-WEIGHTS = Path(__file__).resolve().parents[2] / "data" / "weights" / "flows.npz"
 FRAMES, LIMIT = 41, 3.0
 
 #: text of the choice → (data, zeros added)
@@ -52,12 +51,9 @@ def load_flow(name: str) -> NeuralODE:
     >>> load_flow("moons")(torch.zeros(1, 2)).shape
     torch.Size([1, 1])
     """
-    if not WEIGHTS.is_file():
-        raise FileNotFoundError(f"no {WEIGHTS.name}: run `make experiments NAME=flows`")
+    stored = load_weights("flows")
     net = NeuralODE(2, 1, extra=FLOWS[name][1], rtol=1e-4, atol=1e-4)
-    with np.load(WEIGHTS) as file:
-        state = {key: torch.from_numpy(file[f"{name}/{key}"]) for key in net.state_dict()}
-    net.load_state_dict(state)
+    net.load_state_dict({key: stored[f"{name}/{key}"] for key in net.state_dict()})
     return net.float().requires_grad_(False)
 
 

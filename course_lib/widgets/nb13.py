@@ -4,14 +4,12 @@ The explorer's model is trained by experiments/latent_explorer.py; see there wha
 """
 
 from functools import cache
-from pathlib import Path
 
-import numpy as np
 import torch
 
 from course_lib import plotting
 from course_lib.metrics import rmse
-from course_lib.results import ROOT
+from course_lib.results import load_weights
 from course_lib.sequences.bound import reparametrise
 from course_lib.sequences.latent import LatentODE
 from course_lib.sequences.spirals import TURN, Spirals, draw_spirals
@@ -19,29 +17,16 @@ from course_lib.widgets.base import Choice, Explorer, Slider, register
 
 __all__ = ["latent_explorer"]
 
-WEIGHTS = ROOT / "data" / "weights" / "latent_explorer.npz"
 SIZES = tuple(range(5, 101, 5))
 NOISE = (0.05, 0.3)
 SAMPLES = 16
-SCRIPTS = {"latent_gru": "latent"}  # weights that are made by a script of another name
-
-
-def load_arrays(path: Path) -> dict[str, torch.Tensor]:
-    """The weights that a committed script stored, name → tensor, in single precision."""
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path.name} is missing in data/weights: run `make experiments NAME="
-            f"{SCRIPTS.get(path.stem, path.stem)}` in the course's folder"
-        )
-    with np.load(path) as file:
-        return {name: torch.from_numpy(file[name].astype(np.float32)) for name in file.files}
 
 
 @cache
 def load_model() -> LatentODE:
     """The explorer's model."""
     model = LatentODE().float()
-    model.load_state_dict(load_arrays(WEIGHTS))
+    model.load_state_dict(load_weights("latent_explorer"))
     return model.requires_grad_(False)
 
 

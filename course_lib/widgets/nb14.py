@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from course_lib import plotting
-from course_lib.results import ROOT
+from course_lib.results import load_weights
 from course_lib.solvers import odeint
 from course_lib.sparse import equation, monomial_names, monomials, stlsq
 from course_lib.systems import lotka_volterra
@@ -18,7 +18,6 @@ from course_lib.widgets.base import Choice, Explorer, Slider, register
 
 __all__ = ["recovery_explorer"]
 
-WEIGHTS = ROOT / "data" / "weights" / "recovery_explorer.npz"
 NOISES = ("0%", "1%", "2%", "5%", "10%")
 SAMPLES = (61, 31, 16)
 SYSTEM = lotka_volterra(alpha=1.3, beta=0.9, gamma=1.8, delta=0.8)
@@ -32,9 +31,8 @@ PLACES = {"left": 0.1, "right": 0.98, "bottom": 0.17, "top": 0.97, "wspace": 0.2
 @cache
 def stored(noise: str, samples: int) -> tuple[torch.Tensor, torch.Tensor]:
     """The noisy samples [samples, 2], and the trained network's values there."""
-    with np.load(WEIGHTS) as file:
-        name = f"{float(noise.rstrip('%')) / 100}|{samples}"
-        data, values = torch.from_numpy(file[name]).double()
+    found = load_weights("recovery_explorer", experiment="ude")
+    data, values = found[f"{float(noise.rstrip('%')) / 100}|{samples}"].double()
     return data, values
 
 

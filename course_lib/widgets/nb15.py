@@ -7,18 +7,17 @@ are carried by the flow here.
 
 import math
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from course_lib.flows import ContinuousFlow, TanhField
+from course_lib.results import load_weights
 from course_lib.widgets.base import Choice
 from course_lib.widgets.canvas import FlowExplorer, Scene, register_canvas
 
-__all__ = ["FRAMES", "LEVELS", "WEIGHTS", "density_explorer", "equal_mass_cells", "load_density"]
+__all__ = ["FRAMES", "LEVELS", "density_explorer", "equal_mass_cells", "load_density"]
 
-WEIGHTS = Path(__file__).resolve().parents[2] / "data" / "weights" / "normalizing.npz"
 FRAMES, LIMIT, POINTS = 31, 3.5, 300
 LEVELS = (0.02, 0.04, 0.08, 0.16, 0.32)
 #: text of the choice → name in the file
@@ -36,15 +35,10 @@ def load_density(name: str) -> tuple[ContinuousFlow, np.ndarray, np.ndarray]:
     >>> flow(torch.zeros(1, 2)).shape, len(lines), len(peaks)
     (torch.Size([1, 2]), 31, 31)
     """
-    if not WEIGHTS.is_file():
-        raise FileNotFoundError(
-            f"no {WEIGHTS.name}: run `make experiments NAME=normalizing_explorer`"
-        )
+    stored = load_weights("normalizing", experiment="normalizing_explorer")
     field = TanhField(2, [64, 64])
-    with np.load(WEIGHTS) as file:
-        state = {k: torch.from_numpy(file[f"{name}/{k}"]) for k in field.state_dict()}
-        lines, peaks = file[f"{name}/lines"].astype(np.float32), file[f"{name}/peaks"]
-    field.load_state_dict(state)
+    field.load_state_dict({k: stored[f"{name}/{k}"] for k in field.state_dict()})
+    lines, peaks = stored[f"{name}/lines"].float().numpy(), stored[f"{name}/peaks"].numpy()
     return ContinuousFlow(field.float().requires_grad_(False), steps=FRAMES - 1), lines, peaks
 
 

@@ -6,17 +6,17 @@ steps of Euler's method as the slider says.
 
 from functools import lru_cache
 
-import numpy as np
 import torch
 from matplotlib.collections import LineCollection
 
 from course_lib import plotting, results
 from course_lib.flows import TanhField
+from course_lib.solvers import odeint
+from course_lib.transport import straightness
 from course_lib.widgets.base import Choice, Explorer, Slider, register
 
 __all__ = ["euler_paths", "load_field", "transport_explorer"]
 
-WEIGHTS = results.ROOT / "data" / "weights" / "transport.npz"
 ALPHAS = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0)
 FINE = 100  # steps of Euler's method that stand for the flow itself
 SHOWN = 40  # paths that are drawn
@@ -31,11 +31,8 @@ def load_field(alpha: float) -> TanhField:
     >>> load_field(1.0)(0.0, torch.zeros(1, 2, dtype=torch.float32)).shape
     torch.Size([1, 2])
     """
-    if not WEIGHTS.is_file():
-        raise FileNotFoundError(f"no {WEIGHTS.name}: run `make experiments NAME=transport_weights`")
+    numbers = results.load_weights("transport", experiment="transport_weights")[str(alpha)]
     field = TanhField(2, (64, 64)).float().requires_grad_(False)
-    with np.load(WEIGHTS) as file:
-        numbers = torch.from_numpy(file[str(alpha)])
     torch.nn.utils.vector_to_parameters(numbers, field.parameters())
     return field
 
@@ -53,10 +50,9 @@ def euler_paths(alpha: float, steps: int) -> torch.Tensor:
     >>> euler_paths(1.0, 4).shape
     torch.Size([5, 500, 2])
     """
-    field, path = load_field(alpha), [_start()]
-    for k in range(steps):
-        path.append(path[-1] + field(k / steps, path[-1]) / steps)
-    return torch.stack(path)
+    times = torch.linspace(0, 1, steps + 1, dtype=torch.float32)
+    options = {"step_size": 1 / steps}
+    return odeint(load_field(alpha), _start(), times, method="euler", options=options)
 
 
 def _draw(fig, alpha: float, steps: int) -> str:
@@ -76,8 +72,7 @@ def _draw(fig, alpha: float, steps: int) -> str:
         ax.set(xlim=(-3.2, 3.2), ylim=(-2.9, 2.9), xticks=[-2, 0, 2], yticks=[-2, 0, 2])
         ax.set(title=title, xlabel="$x_1$", aspect="equal")
     axes[0].set_ylabel("$x_2$")
-    length = (exact[1:] - exact[:-1]).norm(dim=2).sum(0).mean()
-    ratio = length / (exact[-1] - exact[0]).norm(dim=1).mean()
+    ratio = straightness(exact)
     error = (coarse[-1] - exact[-1]).square().sum(1).mean().sqrt()
     kl = results.row(results.load("transport_weights"), alpha=alpha)["kl"]
     return (
