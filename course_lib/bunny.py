@@ -53,7 +53,11 @@ def sample_bunny(n: int, generator: torch.Generator) -> torch.Tensor:
 
 
 class BunnyField(nn.Module):
-    """A velocity v(t, x) for points x [n, 2]: three hidden layers on waves in x and t."""
+    """A velocity v(t, x) for points x [n, 2]: three hidden layers on waves in x and t.
+
+    >>> BunnyField(width=8)(0.5, torch.zeros(3, 2)).shape
+    torch.Size([3, 2])
+    """
 
     def __init__(self, width: int = 96):
         super().__init__()

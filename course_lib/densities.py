@@ -35,6 +35,9 @@ class Density:
 
     Subclasses define `sample`, `log_prob` and set `limit` (half the window's side) and `scale_min`
     (the smallest width of any feature, which sets the spacing of the sum).
+
+    >>> isinstance(standard_normal(), Density)
+    True
     """
 
     name = "density"

@@ -38,6 +38,9 @@ def problems(folder: Path | None = None) -> list[str]:
 
     Args:
         folder: where the learner's notebooks are saved (default: the current folder).
+
+    >>> problems()  # doctest: +SKIP
+    ['numpy is 1.26.4, the course was tested with 2.4.6: run `make lab` again in the course…']
     """
     mend_all = "run `make lab` again in the course's folder"
     found = []

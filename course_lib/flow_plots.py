@@ -74,6 +74,13 @@ def three_columns(rows: Mapping[str, dict], x, y, window: Sequence[float], empty
         x, y: the data, [n, 2] and [n].
         window: limits of both axes of the plane.
         empty: the corner above this value in both directions is hatched: no data.
+
+    >>> import torch
+    >>> x, y = torch.randn(8, 2), torch.arange(8) % 2
+    >>> net = {"features": x, "w": torch.ones(2), "b": 0.0, "wrong": x[:1]}
+    >>> net["predict"] = lambda points: torch.sigmoid(points.sum(1))
+    >>> len(three_columns({"net": net}, x, y, (-3, 3), 2.0).axes)
+    3
     """
     fig = plt.figure(figsize=(13, 4.3 * len(rows)))
     panels = fig.add_gridspec(len(rows), 3, width_ratios=(1, 1.3, 1))

@@ -21,6 +21,10 @@ def panels(truth, observed, directions, samples=None, rival=None):
         directions: [n], negative for inward.
         samples: paths [samples, n, k, 2] of a model.
         rival: predictions [n, l, 2] of another.
+
+    >>> truth, observed = np.zeros((4, 9, 2)), np.zeros((4, 5, 2))
+    >>> [ax.get_title() for ax in panels(truth, observed, [1, 1, -1, -1]).axes]
+    ['outward', 'outward', 'inward', 'inward']
     """
     n = len(truth)
     fig, axes = plt.subplots(1, n, figsize=(13, 4.2), sharex=True, sharey=True)
@@ -44,6 +48,10 @@ def bound(widths, fit, price, shifted, evidence):
     Args:
         fit, price: mean log-likelihood and KL, one a width; the bound is their difference.
         shifted: the bound for a mean that is off.
+
+    >>> fig = bound([0.5, 1, 2], [-3, -3, -4], [2, 1, 2], [-6, -5, -7], evidence=-4)
+    >>> fig.axes[1].lines[0].get_ydata().tolist()  # fit − price
+    [-5, -4, -6]
     """
     fit, price = np.asarray(fit), np.asarray(price)
     fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.5))
@@ -60,7 +68,14 @@ def bound(widths, fit, price, shifted, evidence):
 
 
 def training(history, best: float):
-    """What was monitored as `score`, `KL` and `error`; `best` is the score of the true path."""
+    """What was monitored as `score`, `KL` and `error`; `best` is the score of the true path.
+
+    >>> from course_lib.training import History
+    >>> seen = {"score": [-2.0, -1.0], "KL": [1.0, 9.0], "error": [0.5, 0.1]}
+    >>> fig = training(History(monitored_at=[1, 100], monitored=seen), best=-0.5)
+    >>> [ax.get_title() for ax in fig.axes]
+    ['log-likelihood a number', 'KL, nats a curve', 'RMSE after']
+    """
     fig, axes = plt.subplots(1, 3, figsize=(13, 4))
     titles = {"score": "log-likelihood a number", "KL": "KL, nats a curve", "error": "RMSE after"}
     for ax, (name, title) in zip(axes, titles.items(), strict=True):
@@ -74,7 +89,12 @@ def training(history, best: float):
 
 
 def errors_by_size(found: dict):
-    """Error against the number of observations: `found[name][m]` is an array, one entry a seed."""
+    """Error against the number of observations: `found[name][m]` is an array, one entry a seed.
+
+    >>> fig = errors_by_size({"latent ODE": {30: [0.06, 0.08], 100: [0.04, 0.04]}})
+    >>> fig.axes[0].lines[0].get_ydata().round(2).tolist()  # means over seeds
+    [0.07, 0.04]
+    """
     fig, ax = plt.subplots(figsize=(9, 4.5))
     for i, (name, by_size) in enumerate(found.items()):
         style = {"color": plotting.CYCLE[i + 1], "marker": plotting.MARKERS[i]}
@@ -91,7 +111,12 @@ def errors_by_size(found: dict):
 
 
 def errors_in_time(t, errors: dict, observed=(0.0, TURN), ax=None, legend="upper right"):
-    """RMSE over time, name → [len(t)]; the grey band is what was observed."""
+    """RMSE over time, name → [len(t)]; the grey band is what was observed.
+
+    >>> ax = errors_in_time(TURN * np.array([0, 1, 2]), {"latent ODE": [0.1, 0.1, 0.2]})
+    >>> ax.lines[0].get_xdata().tolist()  # in turns
+    [0.0, 1.0, 2.0]
+    """
     ax = ax or plt.subplots(figsize=(9, 4))[1]
     for i, (name, error) in enumerate(errors.items()):
         ax.plot(t / TURN, error, ls=plotting.LINESTYLES[i], label=name)
@@ -102,7 +127,11 @@ def errors_in_time(t, errors: dict, observed=(0.0, TURN), ax=None, legend="upper
 
 
 def between(rows):
-    """Paths [steps, k, 2] in a row of panels each: from one curve to another."""
+    """Paths [7, k, 2] in a row of panels each: from one curve to another.
+
+    >>> len(between(np.zeros((2, 7, 5, 2))).axes)
+    14
+    """
     fig, axes = plt.subplots(len(rows), 7, figsize=(13, 4.2), sharex=True, sharey=True)
     for line, paths in zip(axes, rows, strict=True):
         for ax, s, path in zip(line, np.linspace(0, 1, 7), paths, strict=True):
@@ -113,7 +142,12 @@ def between(rows):
 
 
 def beyond(t, truth, path, errors: dict, edge: float):
-    """Left one curve [k, 2] that leaves the disc of radius `edge`; right errors over time."""
+    """Left one curve [k, 2] that leaves the disc of radius `edge`; right errors over time.
+
+    >>> curve, t = np.zeros((3, 2)), np.array([0.0, 1.0, 2.0])
+    >>> len(beyond(t, curve, curve, {"model": t}, edge=1.0).axes)
+    2
+    """
     fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.8))
     left.add_patch(plt.Circle((0, 0), edge, color="0.92", zorder=0))
     left.plot(*truth.T, label="truth", **TRUTH)

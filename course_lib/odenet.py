@@ -72,7 +72,12 @@ class ResidualBlock(nn.Module):
 
 
 class ImageNet(nn.Module):
-    """stem → block → head for images [n, 1, 28, 28], scores [n, 10]."""
+    """stem → block → head for images [n, 1, 28, 28], scores [n, 10].
+
+    >>> net = ImageNet(nn.Flatten(), nn.Identity(), nn.Linear(784, 10))
+    >>> net(torch.zeros(2, 1, 28, 28)).shape
+    torch.Size([2, 10])
+    """
 
     def __init__(self, stem: nn.Module, block: nn.Module, head: nn.Module):
         super().__init__()
@@ -148,6 +153,11 @@ def fit(net: nn.Module, x: Tensor, y: Tensor, epochs: int, generator: torch.Gene
     """AdamW with warm-up and cosine on shuffled batches of 100 shifted images; a `History`.
 
     Every image is seen once an epoch. `options` are those of `course_lib.training.train`.
+
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> net, x, y = build("MLP", generator), torch.rand(200, 1, 28, 28), torch.zeros(200).long()
+    >>> len(fit(net, x, y, 2, generator, progress=False).loss)  # two epochs of two batches
+    4
     """
     batches = iter(_epochs(len(x), epochs, generator))
 
@@ -167,7 +177,12 @@ def _epochs(n: int, epochs: int, generator: torch.Generator):
 
 
 def predict(net: nn.Module, x: Tensor) -> Tensor:
-    """Scores [n, 10] in batches of 500, without a graph."""
+    """Scores [n, 10] in batches of 500, without a graph.
+
+    >>> net = build("MLP", torch.Generator().manual_seed(0))
+    >>> predict(net, torch.zeros(501, 1, 28, 28)).shape
+    torch.Size([501, 10])
+    """
     net.eval()
     with torch.no_grad():
         return torch.cat([net(part) for part in x.split(500)])

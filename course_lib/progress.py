@@ -19,12 +19,20 @@ _said = set()
 
 
 def progress_file() -> Path:
-    """Where progress is kept: `COURSE_PROGRESS` in the environment, or the course's folder."""
+    """Where progress is kept: `COURSE_PROGRESS` in the environment, or the course's folder.
+
+    >>> progress_file()  # doctest: +SKIP
+    PosixPath('course/.progress.json')
+    """
     return Path(os.environ.get("COURSE_PROGRESS") or ROOT / ".progress.json")
 
 
 def read_progress() -> dict[str, str]:
-    """Exercise number → date of the first right answer; empty if there is no readable file."""
+    """Exercise number → date of the first right answer; empty if there is no readable file.
+
+    >>> read_progress()  # doctest: +SKIP
+    {'00.1': '2026-11-22'}
+    """
     path = progress_file()
     if os.environ.get("COURSE_EXECUTING") and "COURSE_PROGRESS" not in os.environ:
         return {}  # a stored notebook must not depend on who executed it
@@ -43,6 +51,8 @@ def record(id: str) -> None:
     """Remember that exercise `id` has been answered rightly; keeps the date of the first time.
 
     A corrupt file is set aside under the name `….corrupt` rather than overwritten.
+
+    >>> record("00.1")  # doctest: +SKIP
     """
     if os.environ.get("COURSE_EXECUTING"):
         return  # notebooks executed for the repository, and tests, are nobody's progress

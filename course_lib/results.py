@@ -68,6 +68,9 @@ def load(name: str, *, folder: Path = FOLDER) -> dict:
     """A stored table: a dict with `script`, `seeds`, `versions`, `date` and `rows`.
 
     Raises `FileNotFoundError`, naming the command that makes the table.
+
+    >>> load("depth")["script"]
+    'experiments/depth.py'
     """
     _check_name(name)
     path = folder / f"{name}.json"
@@ -98,6 +101,10 @@ def save_weights(name: str, arrays: Mapping, *, folder: Path = WEIGHTS) -> Path:
     Args:
         name: as for `save`.
         arrays: name → tensor or array, stored in its own dtype (`.half()` makes a small file).
+
+    >>> import tempfile
+    >>> save_weights("demo", {"w": torch.zeros(3)}, folder=Path(tempfile.mkdtemp())).name
+    'demo.npz'
     """
     _check_name(name)
     folder.mkdir(parents=True, exist_ok=True)

@@ -182,6 +182,11 @@ def study(left, right, rows):
 
     Args:
         rows: those of data/results/weather_study.json.
+
+    >>> from course_lib import results
+    >>> axes = study(*plt.subplots(1, 2)[1], results.load("weather_study")["rows"])
+    >>> axes[1].get_ylabel()
+    'error, all leads (sd)'
     """
     horizons = {r["horizon"]: r for r in rows if r["part"] == "horizon"}
     for i, lead in enumerate((1, 6, 24)):

@@ -1,7 +1,9 @@
 """Every example in a docstring of course_lib runs and shows what it says."""
 
+import dataclasses
 import doctest
 import importlib
+import inspect
 import pkgutil
 
 import pytest
@@ -28,3 +30,28 @@ def test_the_solvers_have_examples():
     """The runner finds examples at all, where there must be some."""
     found = doctest.DocTestFinder().find(importlib.import_module("course_lib.solvers.integrate"))
     assert sum(len(test.examples) for test in found) >= 5
+
+
+def public_names() -> list[tuple[str, str]]:
+    """(module, name) of every function and class that a module or package of course_lib offers.
+
+    What only holds fields (tuples, dataclasses) and exceptions say in words what they hold.
+    """
+    found = []
+    for part in pkgutil.iter_modules(course_lib.__path__, prefix="course_lib."):
+        module = importlib.import_module(part.name)
+        own = [n for n, o in vars(module).items() if getattr(o, "__module__", "") == part.name]
+        for name in getattr(module, "__all__", own):
+            item = getattr(module, name)
+            plain = inspect.isclass(item) and (
+                issubclass(item, (tuple, Exception)) or dataclasses.is_dataclass(item)
+            )
+            if (inspect.isfunction(item) or inspect.isclass(item)) and not plain:
+                found.append((part.name, name))
+    return [(module, name) for module, name in found if not name.startswith("_")]
+
+
+@pytest.mark.parametrize(("module", "name"), public_names())
+def test_a_public_name_has_an_example(module, name):
+    text = inspect.getdoc(getattr(importlib.import_module(module), name)) or ""
+    assert ">>> " in text, f"{module}.{name} has no example in its docstring"

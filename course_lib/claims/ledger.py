@@ -20,6 +20,9 @@ def collect(paths: Iterable[Path | str]) -> list[dict]:
     Returns:
         One dictionary a claim: what `claim` stored, and `notebook` (the path given), `title`
         (the notebook's first heading) and `cell` (index).
+
+    >>> collect([ROOT / "notebooks" / "04_odes_and_solvers.ipynb"])[0]["passed"]
+    True
     """
     rows = []
     for path in map(Path, paths):
@@ -103,8 +106,12 @@ def ledger(root: Path = ROOT) -> str:
 
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
-    """Write CLAIMS.md, or with `--check` say whether it is current (exit code 1 if not)."""
-    parser = argparse.ArgumentParser(prog=COMMAND, description=main.__doc__)
+    """Write CLAIMS.md, or with `--check` say whether it is current (exit code 1 if not).
+
+    >>> main(["--check"])  # doctest: +SKIP
+    0
+    """
+    parser = argparse.ArgumentParser(prog=COMMAND, description=main.__doc__.partition("\n")[0])
     parser.add_argument("--check", action="store_true", help="change nothing")
     checking = parser.parse_args(arguments).check
     path, text = root / "CLAIMS.md", ledger(root)

@@ -46,12 +46,19 @@ def exercises_of(notebook: str) -> list[Exercise]:
 
     Args:
         notebook: its number with two digits, `"04"`.
+
+    >>> exercises_of("04")[0].id
+    '04.1'
     """
     return list(importlib.import_module(f"{__name__}.nb{notebook}").EXERCISES)
 
 
 def all_exercises() -> list[Exercise]:
-    """The exercises of all notebooks."""
+    """The exercises of all notebooks.
+
+    >>> all_exercises()[0].id
+    '00.1'
+    """
     return [exercise for number in notebooks_with_exercises() for exercise in exercises_of(number)]
 
 
@@ -60,6 +67,9 @@ def find_exercise(id: str) -> Exercise:
 
     Raises:
         UnknownExercise: there is none; the message lists the known ones.
+
+    >>> find_exercise("04.1").id
+    '04.1'
     """
     if not (isinstance(id, str) and ID_PATTERN.fullmatch(id)):
         raise UnknownExercise(f'An exercise has a number such as "04.2", in quotes; got {id!r}.')
@@ -84,6 +94,11 @@ def grade(id: str, answer: Any = ...) -> Result:
     Args:
         id: the exercise's number, `"04.2"`.
         answer: a function, a letter or a number; `...` is "not attempted".
+
+    >>> grade("04.1", lambda func, t, y, h: y + h * func(t, y)).outcome
+    'correct'
+    >>> grade("04.1").outcome
+    'not attempted'
     """
     from course_lib.exercises.engine import grade_exercise
 
@@ -100,6 +115,10 @@ def check(id: str, answer: Any = ...) -> None:
     Args:
         id: the exercise's number, `"04.2"`.
         answer: a function, a letter or a number; `...` is "not attempted".
+
+    >>> check("04.1", ...)  # doctest: +ELLIPSIS
+    ○ 04.1 One step of Euler's method: not attempted
+    ...
     """
     try:
         result = grade(id, answer)
@@ -119,7 +138,11 @@ def check(id: str, answer: Any = ...) -> None:
 
 
 def hint(id: str) -> None:
-    """Show the next hint of an exercise; after the last one, that again."""
+    """Show the next hint of an exercise; after the last one, that again.
+
+    >>> hint("04.1")  # doctest: +ELLIPSIS
+    ? 04.1, hint 1 of ...
+    """
     try:
         exercise = find_exercise(id)
     except UnknownExercise as problem:
@@ -137,6 +160,10 @@ def solution(id: str) -> None:
     """Show the reference solution of an exercise, the very function that the tests run.
 
     With `COURSE_SOLUTIONS=off` in the environment, for graded work, it is not shown.
+
+    >>> solution("04.1")  # doctest: +ELLIPSIS
+    ```python
+    ...
     """
     if os.environ.get("COURSE_SOLUTIONS", "on").lower() == "off":
         text = "Solutions are switched off here (COURSE_SOLUTIONS=off)."

@@ -362,7 +362,13 @@ EXPLORERS: dict[str, Explorer] = {}
 
 
 def register(explorer: Explorer) -> Explorer:
-    """Make an explorer known to `course_lib.widgets` and to the tests, and hand it back."""
+    """Make an explorer known to `course_lib.widgets` and to the tests, and hand it back.
+
+    >>> time = Slider("time t", 0, 1, 0.1, 0)
+    >>> demo = register(Explorer("demo", lambda fig, t: "at rest", {"t": time}))
+    >>> EXPLORERS.pop("demo") is demo
+    True
+    """
     known = EXPLORERS.get(explorer.name)
     if known is not None and known.draw.__module__ != explorer.draw.__module__:
         raise ValueError(f"{explorer.name} is already defined in {known.draw.__module__}")
