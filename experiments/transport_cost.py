@@ -2,7 +2,7 @@
 
 Makes data/results/transport_cost.json for notebook 17 (about two CPU-minutes): one row a recipe,
 each differs from the row before in one thing (the last in its solver loop too: `transport.carry`
-is a sixth quicker than `odeint`). CPU time of one thread, medians over rounds in which the recipes
+is a little quicker than `odeint`). CPU time of one thread, medians over rounds in which the recipes
 take turns, so that a busy machine slows all of them alike; two moons, batch 256.
 """
 

@@ -1,7 +1,7 @@
 """Notebook 15: every numbered equation is checked, its stored table and its explorer as well."""
 
 import math
-from functools import cache
+from functools import cache, partial
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -173,7 +173,7 @@ def test_few_steps_are_exploited_and_many_are_not():
         if row["N"] <= 2:
             assert kl[row["N"]] < 0 < 0.3 < kl[20]
         if row["N"] == 1:
-            assert kl[20] > gaussian
+            assert kl[1] < -1 and kl[20] > gaussian
         if row["N"] == 5:
             assert kl[5] > 0 and abs(kl[5] - kl[20]) < 0.05
     three = [row["kl"][row["solved_with"].index(3)] for row in stored("steps") if row["N"] == 3]
@@ -183,12 +183,14 @@ def test_few_steps_are_exploited_and_many_are_not():
 def test_planar_flows_may_be_as_good_but_not_on_every_seed():
     planar, wide = widths("moons", "planar", 32), widths("moons", "continuous", 32)
     assert max(wide) < 0.15 and max(planar) > 1.5 * max(wide)
-    assert min(planar) < 1.2 * min(wide)  # no win on every seed
+    assert min(np.subtract(planar, wide)) < 0  # no win on every seed
     longer = widths("moons", "planar", 32, updates=2000)
     assert np.mean(longer) < 1.2 * np.mean(wide)
     for K in (2, 8):  # neither is ahead on every seed, or both are poor
         gap = np.array(widths("moons", "planar", K)) - widths("moons", "continuous", K)
         assert min(gap) < 0 < max(gap) or min(widths("moons", "continuous", K)) > 0.5
+    eight = [np.array(widths("8 Gaussians", kind, 8)) for kind in ("planar", "continuous")]
+    assert min(eight[0] - eight[1]) < 0 < max(eight[0] - eight[1])
 
 
 def test_a_row_of_the_table_can_be_made_again():
@@ -252,7 +254,8 @@ def test_scenes_begin_with_the_gaussian():
 
 def test_explorer_names_the_script_that_makes_its_weights(monkeypatch, tmp_path):
     nb15.load_density.cache_clear()
-    monkeypatch.setattr(nb15, "WEIGHTS", tmp_path / "normalizing.npz")
+    absent = partial(results.load_weights, folder=tmp_path)
+    monkeypatch.setattr(nb15, "load_weights", absent)
     with pytest.raises(FileNotFoundError, match="make experiments NAME=normalizing_explorer"):
         nb15.load_density("moons")
     nb15.load_density.cache_clear()

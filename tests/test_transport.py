@@ -34,6 +34,9 @@ class Shrinking:
     def __init__(self, c=2.0):
         self.c = c
 
+    def start(self, x):
+        """Nothing is random here."""
+
     def rates(self, t, x):
         k = self.c / (1 + self.c * (1 - t))
         square = x.square().sum(1)
@@ -43,6 +46,9 @@ class Shrinking:
 
 class Riccati:
     """Φ = ½ tanh(1 − t)‖x‖²: solves the HJB equation for Q = ½‖x‖², with nothing at the end."""
+
+    def start(self, x):
+        """Nothing is random here."""
 
     def rates(self, t, x):
         k, square = math.tanh(1 - t), x.square().sum(1)

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.flows.planar import standard_log_prob
-from course_lib.flows.traces import AutogradTrace, ClosedFormTrace
+from course_lib.flows.traces import exact_trace
 from course_lib.solvers import odeint
+from course_lib.solvers.errors import see
 
 __all__ = ["ContinuousFlow", "Integrals"]
 
@@ -91,17 +92,18 @@ class ContinuousFlow(nn.Module):
     ):
         super().__init__()
         if T <= 0:
-            raise ValueError(f"T must be positive, got {T}")
-        closed = hasattr(field, "divergence")
+            raise ValueError(f"T must be positive, got {T} {see('arguments')}")
         self.field, self.dim, self.T, self.solve = field, dim, T, solve
-        self.trace = trace or (ClosedFormTrace() if closed else AutogradTrace())
+        self.trace = trace or exact_trace(field)
         self.calls = 0
         self._set_solver(steps, options)
 
     def _set_solver(self, steps: int | None, options: dict) -> None:
         if steps is not None:
             if steps < 1 or options:
-                raise ValueError("give steps ≥ 1 of RK4, or options for the solver, not both")
+                raise ValueError(
+                    f"give steps ≥ 1 of RK4, or options for the solver, not both {see('guide')}"
+                )
             options = {"method": "rk4", "options": {"step_size": self.T / steps}}
         self.options = options
 
@@ -156,7 +158,7 @@ class ContinuousFlow(nn.Module):
         if unknown or x.ndim != 2 or x.shape[1] != self.dim:
             raise ValueError(
                 f"need points [n, {self.dim}] and penalties among {PENALTIES}, got "
-                f"{tuple(x.shape)} and {sorted(unknown) or list(penalties)}"
+                f"{tuple(x.shape)} and {sorted(unknown) or list(penalties)} {see('arguments')}"
             )
         ordered = [name for name in PENALTIES if name in penalties]
         if start == end:

@@ -16,7 +16,14 @@ from torch.nn.functional import linear
 
 from course_lib.nets import initialise
 
-__all__ = ["AutogradTrace", "ClosedFormTrace", "Divergence", "HutchinsonTrace", "TanhField"]
+__all__ = [
+    "AutogradTrace",
+    "ClosedFormTrace",
+    "Divergence",
+    "HutchinsonTrace",
+    "TanhField",
+    "exact_trace",
+]
 
 
 class Divergence(NamedTuple):
@@ -175,7 +182,8 @@ class HutchinsonTrace:
         generator: source of randomness; torch's global one if None.
 
     `start(x)` draws ε, one row for each of x; a flow calls it once at the beginning of a solve.
-    It must not change within one: the solver would integrate another field in every stage.
+    It must not change within one: the solver would integrate another field in every stage. Fixed
+    steps stay unbiased; an adaptive solver takes the noise for error, and ever shorter steps.
     ‖εᵀJ‖² is an unbiased estimate of ‖J‖², from the same backward pass.
 
     Source: Hutchinson 1990, doi:10.1080/03610919008812866; Grathwohl et al. 2019,
@@ -215,6 +223,15 @@ class HutchinsonTrace:
             row = _pull(f, point, self.epsilon, keep, keep)
         norm = row.square().sum(-1) if jacobian else None
         return Divergence(f if keep else f.detach(), (row * self.epsilon).sum(-1), norm)
+
+
+def exact_trace(field) -> ClosedFormTrace | AutogradTrace:
+    """The closed form if the field has one (`divergence`), else automatic differentiation.
+
+    >>> type(exact_trace(lambda t, x: -x)).__name__
+    'AutogradTrace'
+    """
+    return ClosedFormTrace() if hasattr(field, "divergence") else AutogradTrace()
 
 
 def _value(field: Callable, t, x: Tensor) -> Tensor:

@@ -68,6 +68,9 @@ class Potential(nn.Module):
         net = (u + log_cosh(u @ self.K1.T + self.b1)) @ self.w
         return net + 0.5 * ((s @ self.A) * s).sum(1) + s @ self.b
 
+    def start(self, x: Tensor) -> None:
+        """Nothing is random here: the trace is exact."""
+
     def velocity(self, t: float, x: Tensor) -> Tensor:
         """v = −∇Φ, [n, d]; its signature is what `odeint` calls."""
         self._check(x)
