@@ -1,6 +1,6 @@
 """One data set up the whole ladder of flows: two moons, the same measures for every method.
 
-Makes data/results/ladder.json for notebooks 16, 17 and 19 (about two CPU-minutes a seed): one row
+Makes data/results/ladder.json for notebooks 16, 17 and 19 (about three CPU-minutes a seed): one row
 for each method, its measures as lists over the seeds. A method is a function of a seed that trains
 and returns a `Model`; to add a rung, write one and put it into METHODS.
 
@@ -24,6 +24,8 @@ from course_lib.flows import (
     HutchinsonTrace,
     PlanarFlow,
     TanhField,
+    couple,
+    matching_loss,
     standard_log_prob,
 )
 from course_lib.solvers import odeint
@@ -104,15 +106,41 @@ def rnode(seed: int) -> Model:
     return cnf(seed, penalty=0.05)
 
 
-def ot_flow(seed: int) -> Model:
+def ot_flow(seed: int, weights: tuple = (1.0, 50.0, 20.0)) -> Model:
     """A potential, with transport cost and HJB penalty; the run of notebook 17."""
     potential = transport.Potential(2, 32, generator(seed))
 
     def loss(potential, x):
-        return transport.ot_flow_loss(potential, x, weights=(1.0, 50.0, 20.0), steps=4)
+        return transport.ot_flow_loss(potential, x, weights=weights, steps=4)
 
     fit(potential, loss, seed, steps=600, batch=256, lr=2e-2)
     return continuous(potential, 4)
+
+
+def potential_alone(seed: int) -> Model:
+    """The same potential by likelihood alone, without cost or penalty."""
+    return ot_flow(seed, weights=(0.0, 50.0, 0.0))
+
+
+def flow_matching(seed: int, pair=None, batch: int = 256) -> Model:
+    """CNF's field by regression on pairs, independent ones unless `pair` orders them; no solver
+    has been trained with, so that the way there and back is taken with the steps of CNF."""
+    field = TanhField(2, (64, 64), first=1.5, generator=generator(seed))
+    noise = generator(seed, 2)
+
+    def loss(field, x):
+        z = torch.randn(x.shape, generator=noise)
+        t = torch.rand(len(x), 1, generator=noise)
+        return matching_loss(field, z, pair(z, x) if pair else x, t)
+
+    fit(field, loss, seed, steps=6000, batch=batch, lr=1e-2)
+    return continuous(transport.VelocityField(field), 5)
+
+
+def matching_by_ot(seed: int) -> Model:
+    """The same with minibatch-OT pairs, in batches of 128; even so most of the time goes into the
+    plans."""
+    return flow_matching(seed, couple, batch=128)
 
 
 METHODS = {
@@ -120,7 +148,10 @@ METHODS = {
     "CNF": cnf,
     "FFJORD": ffjord,
     "RNODE": rnode,
+    "potential": potential_alone,
     "OT-Flow": ot_flow,
+    "matching": flow_matching,
+    "matching, OT": matching_by_ot,
 }
 
 

@@ -16,7 +16,7 @@ ROWS = [
     {"solvers"},
     {"schemes", "fields", "gradients"},
     {"training", "metrics", "bunny"},
-    {"control", "sequences", "flows", "rings", "shears", "odenet", "sparse"},
+    {"control", "sequences", "flows", "rings", "shears", "odenet", "sparse", "beyond"},
     {"transport"},  # stands on flows
     {
         "plotting",
@@ -24,6 +24,9 @@ ROWS = [
         "latent_plots",
         "sparse_plots",
         "density_plots",
+        "matching_plots",
+        "beyond_plots",
+        "crowd_plots",
         "weather_plots",
         "course_map",
     },

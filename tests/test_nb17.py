@@ -274,6 +274,12 @@ def test_what_the_text_says_of_the_ladder():
     assert max(rows["OT-Flow"]["straightness"]) < 1.02 < min(rows["CNF"]["straightness"])
     kl = [middle[name]["kl"] for name in ("CNF", "FFJORD", "RNODE", "OT-Flow", "planar flow")]
     assert kl == sorted(kl) and kl[-1] > 3 * kl[-2]
+    # a potential by likelihood alone: as exact as OT-Flow, hardly a waste, but no value function
+    alone, whole = middle["potential"], middle["OT-Flow"]
+    assert alone["kl"] == pytest.approx(whole["kl"], rel=0.1) and alone["kl"] > 1.2 * kl[2]
+    assert max(rows["potential"]["ot_gap"]) < 0.003
+    assert min(rows["potential"]["hjb"]) > 4 * max(rows["OT-Flow"]["hjb"])
+    assert min(rows["potential"]["straightness"]) > 1.03
     assert 0.005 < middle["RNODE"]["ot_gap"] < 0.06
     assert middle["OT-Flow"]["inverse_error"] < 0.5 * middle["CNF"]["inverse_error"]
     assert all(row["seeds"] == [0, 1, 2, 3, 4] for row in rows.values())
@@ -307,7 +313,7 @@ def test_explorer_straightens_the_paths():
     assert lengths[0] > 1.1 and lengths[3] < 1.03
     assert errors == sorted(errors, reverse=True) and errors[-1] < 0.1 * errors[0]
     kl = [results.row(results.load("transport_weights"), alpha=a)["kl"] for a in nb17.ALPHAS]
-    assert min(kl) == kl[1] == pytest.approx(0.5 * kl[0], rel=0.1)  # the gift
+    assert min(kl) == kl[1] == pytest.approx(0.5 * kl[0], rel=0.1)
     assert (kl[0], kl[-1]) == pytest.approx((0.13, 0.54), abs=0.005)  # the price
     for alpha, off in ((1.0, 0.28), (10.0, 0.08)):
         miss = nb17.euler_paths(alpha, 1)[-1] - nb17.euler_paths(alpha, nb17.FINE)[-1]
