@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import torch
 
 from course_lib.solvers.dense import Statistics
+from course_lib.solvers.errors import see
 
 __all__ = ["GradientStatistics", "check_cotangent", "find_parameters", "time_gradients", "vjp"]
 
@@ -39,14 +40,17 @@ def find_parameters(func, adjoint_params, name: str) -> tuple[torch.Tensor, ...]
             raise ValueError(
                 f"{name} cannot see which parameters func uses, because it is not an nn.Module: "
                 "make it one, or name them, adjoint_params=(theta,); without any parameters write "
-                "adjoint_params=()."
+                f"adjoint_params=(). {see('arguments')}"
             )
         adjoint_params = func.parameters()
     params = (adjoint_params,) if isinstance(adjoint_params, torch.Tensor) else adjoint_params
     params = tuple(params)
     for i, param in enumerate(params):
         if not isinstance(param, torch.Tensor):
-            raise TypeError(f"adjoint_params[{i}] must be a tensor, got {type(param).__name__}.")
+            raise TypeError(
+                f"adjoint_params[{i}] must be a tensor, got {type(param).__name__}. "
+                + see("arguments")
+            )
     return tuple(param for param in params if param.requires_grad)
 
 
@@ -68,7 +72,8 @@ def check_cotangent(gradient: torch.Tensor) -> None:
     if not torch.isfinite(gradient).all():
         raise ValueError(
             "the gradient of the loss with respect to the solution contains NaN or Inf: look at "
-            "the loss (a logarithm or root of zero, a division?); nothing was solved backwards."
+            "the loss (a logarithm or root of zero, a division?); nothing was solved backwards. "
+            + see("underflow")
         )
 
 

@@ -17,7 +17,7 @@ from course_lib.gradients.common import (
     vjp,
 )
 from course_lib.solvers import errors
-from course_lib.solvers.errors import SolverError
+from course_lib.solvers.errors import SolverError, see
 from course_lib.solvers.integrate import Problem
 
 __all__ = ["adjoint_settings", "odeint_adjoint", "solve_with_adjoint"]
@@ -94,7 +94,10 @@ def solve_with_adjoint(problem: Problem, t: torch.Tensor, params, settings, path
     """(solution, statistics); `path` is an object that records steps and then knows y(t)."""
     times = errors.check_times(t)
     if problem.y0.is_complex():
-        raise TypeError("the adjoint equation needs a real state: use torch.view_as_real(y0).")
+        raise TypeError(
+            "the adjoint equation needs a real state: use torch.view_as_real(y0). "
+            + see("arguments")
+        )
     stats = GradientStatistics(stored_states=len(times))
     steps = problem.steps(problem.y0, times, torch.finfo(t.dtype).eps)
     setup = (problem, steps, times, settings, stats, path)
@@ -142,17 +145,19 @@ def adjoint_settings(rtol, atol, method, options, a_rtol, a_atol, a_method, a_op
     if a_options is None and options and backward is not forward:
         raise ValueError(
             f"options were given for method {forward.name!r}, but the backward solve uses "
-            f"{backward.name!r}: say its options too, adjoint_options={{...}}."
+            f"{backward.name!r}: say its options too, adjoint_options={{...}}. {see('arguments')}"
         )
     chosen = dict(options or {}) if a_options is None else dict(a_options)
     norm = chosen.pop("norm", "seminorm")
     if norm not in NORMS:
-        raise ValueError(f"adjoint_options['norm'] must be one of {list(NORMS)}, got {norm!r}.")
+        raise ValueError(
+            f"adjoint_options['norm'] must be one of {list(NORMS)}, got {norm!r}. {see('guide')}"
+        )
     if not backward.explicit_rk:
         raise ValueError(
             f"the adjoint equation cannot be solved by {backward.name!r} here: choose an explicit "
             "Runge-Kutta method, for example adjoint_method='dopri5', adjoint_options={}; or "
-            "backpropagate through odeint."
+            f"backpropagate through odeint. {see('guide')}"
         )
     errors.check_options(backward, chosen)
     rtol = rtol if a_rtol is None else a_rtol
@@ -251,7 +256,7 @@ def backward_failure(error: SolverError, t1: float, t0: float) -> SolverError:
     return SolverError(
         f"in the backward solve of the adjoint from t = {t1:g} to t = {t0:g}: {error} If the "
         "forward solve had no such trouble, its way back is unstable: put more times into t as "
-        "checkpoints, or take odeint_discrete_adjoint.",
+        f"checkpoints, or take odeint_discrete_adjoint. {see('no way back')}",
         error.t,
         error.solution,
     )

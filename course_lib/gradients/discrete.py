@@ -19,6 +19,7 @@ from course_lib.gradients.common import (
 )
 from course_lib.solvers import errors
 from course_lib.solvers.dense import interpolate
+from course_lib.solvers.errors import see
 from course_lib.solvers.field import Field, Step
 from course_lib.solvers.integrate import Problem
 from course_lib.solvers.steps import combine
@@ -82,10 +83,13 @@ def odeint_discrete_adjoint(
     if not problem.method.explicit_rk:
         raise ValueError(
             f"the discrete adjoint is written for explicit Runge-Kutta methods, not for "
-            f"{problem.method.name!r}: backpropagate through odeint instead."
+            f"{problem.method.name!r}: backpropagate through odeint instead. {see('guide')}"
         )
     if problem.y0.is_complex():
-        raise TypeError("odeint_discrete_adjoint needs a real state: use torch.view_as_real(y0).")
+        raise TypeError(
+            "odeint_discrete_adjoint needs a real state: use torch.view_as_real(y0). "
+            + see("arguments")
+        )
     tape, stats = Tape(checkpoints), GradientStatistics()
     steps = problem.steps(problem.y0, times, torch.finfo(t.dtype).eps)
     setup = (problem, steps, times, tape, stats)
@@ -105,7 +109,8 @@ class Tape:
         number = isinstance(checkpoints, int) and not isinstance(checkpoints, bool)
         if not (checkpoints in ("all", "sqrt") if not number else checkpoints > 0):
             raise ValueError(
-                f"checkpoints must be 'all', 'sqrt' or a positive number, got {checkpoints!r}."
+                f"checkpoints must be 'all', 'sqrt' or a positive number, got {checkpoints!r}. "
+                + see("memory")
             )
         self.checkpoints, self.stride = checkpoints, 1
         self.ends: list[float] = []

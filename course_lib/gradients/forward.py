@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from course_lib.gradients.common import GradientStatistics
+from course_lib.solvers.errors import see
 from course_lib.solvers.integrate import odeint
 
 __all__ = ["finite_differences", "forward_sensitivities"]
@@ -39,7 +40,7 @@ def finite_differences(
     True
     """
     if eps is not None and not eps > 0:
-        raise ValueError(f"eps must be positive, got {eps!r}.")
+        raise ValueError(f"eps must be positive, got {eps!r}. {see('arguments')}")
     base = None if central else loss()
     gradients = []
     for tensor in inputs:
@@ -89,7 +90,10 @@ def forward_sensitivities(
     5.436564
     """
     if not isinstance(y0, torch.Tensor):
-        raise TypeError(f"forward_sensitivities needs y0 as one tensor, got {type(y0).__name__}.")
+        raise TypeError(
+            f"forward_sensitivities needs y0 as one tensor, got {type(y0).__name__}. "
+            + see("arguments")
+        )
     params, y0 = tuple(params), y0.detach()
     n, p = y0.numel(), sum(param.numel() for param in params)
     identity = torch.eye(n, dtype=y0.dtype, device=y0.device)

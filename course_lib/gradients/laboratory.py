@@ -12,6 +12,7 @@ from course_lib.gradients.discrete import odeint_discrete_adjoint
 from course_lib.gradients.forward import finite_differences, forward_sensitivities
 from course_lib.gradients.interpolated import odeint_interpolated_adjoint
 from course_lib.gradients.reversible import odeint_reversible
+from course_lib.solvers.errors import see
 from course_lib.solvers.integrate import odeint
 
 __all__ = ["GRADIENTS", "LossGradient", "loss_gradient", "taylor_remainders"]
@@ -87,7 +88,9 @@ def loss_gradient(
     5.436564 1
     """
     if gradient not in GRADIENTS:
-        raise ValueError(f"gradient {gradient!r} is not known: choose one of {list(GRADIENTS)}.")
+        raise ValueError(
+            f"gradient {gradient!r} is not known: choose one of {list(GRADIENTS)}. {see('guide')}"
+        )
     if params is None:
         params = func.parameters() if isinstance(func, torch.nn.Module) else ()
     params = tuple(param for param in params if param.requires_grad)
@@ -95,7 +98,7 @@ def loss_gradient(
     if not inputs:
         raise ValueError(
             "nothing to differentiate by: make func a module with parameters, name them with "
-            "params=[...], or set y0.requires_grad_()."
+            f"params=[...], or set y0.requires_grad_(). {see('arguments')}"
         )
     if gradient.endswith("differences"):
         return _by_differences(loss, func, y0, t, inputs, eps, gradient, keywords)

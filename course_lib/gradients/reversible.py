@@ -20,7 +20,7 @@ from course_lib.gradients.common import (
     vjp,
 )
 from course_lib.solvers import errors
-from course_lib.solvers.errors import SolverError
+from course_lib.solvers.errors import SolverError, see
 from course_lib.solvers.integrate import Problem
 
 __all__ = ["odeint_reversible"]
@@ -65,9 +65,13 @@ def odeint_reversible(
     # "heun" only lends the checks of its arguments: the steps are taken below
     problem = Problem(func, y0, 1.0, 1.0, "heun", options)
     if problem.options["step_size"] is None:
-        raise ValueError("odeint_reversible needs its step: options={'step_size': h}.")
+        raise ValueError(
+            f"odeint_reversible needs its step: options={{'step_size': h}}. {see('one step')}"
+        )
     if problem.y0.is_complex():
-        raise TypeError("odeint_reversible needs a real state: use torch.view_as_real(y0).")
+        raise TypeError(
+            "odeint_reversible needs a real state: use torch.view_as_real(y0). " + see("arguments")
+        )
     times = errors.check_times(t)
     stats = GradientStatistics(stored_states=len(times) + 1)
     setup = (problem, times, grids(times, problem.options), stats)
@@ -82,7 +86,8 @@ def grids(times: list[float], options: dict) -> list[list[float]]:
     if sum(counts) > options["max_num_steps"]:
         raise ValueError(
             f"step_size {size:g} needs {sum(counts)} steps, more than max_num_steps "
-            f"= {options['max_num_steps']:g}: take a larger step_size or raise max_num_steps."
+            f"= {options['max_num_steps']:g}: take a larger step_size or raise max_num_steps. "
+            + see("evaluations")
         )
     return [
         [*(a + (b - a) * k / n for k in range(n)), b]
@@ -159,7 +164,8 @@ def blown_up(t0: float, t1: float, y) -> SolverError:
     return SolverError(
         f"the state became NaN or Inf between t = {t0:g} and t = {t1:g}: reversible Heun is stable "
         "only for small steps where the flow contracts. Take a smaller step_size, or another "
-        "method with odeint_discrete_adjoint; and see that func is finite there.",
+        "method with odeint_discrete_adjoint; and see that func is finite there. "
+        + see("no way back"),
         t0,
         y,
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import torch
 
-from course_lib.solvers.errors import SolverError, all_finite
+from course_lib.solvers.errors import SolverError, all_finite, see
 from course_lib.solvers.field import Field, Step
 from course_lib.solvers.methods import Method
 from course_lib.solvers.steps import combine, runge_kutta
@@ -95,7 +95,7 @@ def too_many_steps(tried: int, t0: float, y0, t_end: float, size: float) -> Solv
     return SolverError(
         f"{tried} steps did not reach t = {t_end:g}, the solve stands at t = {t0:g} with steps of "
         f"{size:.1e}. Loosen rtol and atol; if the problem is stiff, use method='implicit_euler' "
-        "with a step_size; or raise options['max_num_steps'].",
+        f"with a step_size; or raise options['max_num_steps']. {see('evaluations', 'noise')}",
         t0,
         y0,
     )
@@ -110,7 +110,7 @@ def underflow(method: Method, step: Step, error: float) -> SolverError:
             return SolverError(
                 f"func returned NaN or Inf at t = {t:.9g}, however small the step. Look at func "
                 "there (a division, a root, a logarithm?); if the solution itself blows up, stop "
-                "before that time.",
+                f"before that time. {see('underflow', 'beyond the end')}",
                 step.t0,
                 step.y0,
             )
@@ -118,7 +118,8 @@ def underflow(method: Method, step: Step, error: float) -> SolverError:
         f"the step size fell to {abs(h):.1e} at t = {step.t0:.9g} and the error estimate is still "
         f"{error:.1e} times what rtol and atol allow. The solution blows up or jumps there (stop "
         "before, or split the interval), or the problem is stiff (method='implicit_euler' with a "
-        "step_size), or the tolerance is below the precision of the dtype (use float64).",
+        "step_size), or the tolerance is below the precision of the dtype (use float64). "
+        + see("underflow", "digits"),
         step.t0,
         step.y0,
     )

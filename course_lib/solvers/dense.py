@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
+from course_lib.solvers.errors import see
 from course_lib.solvers.field import Field, Step
 from course_lib.solvers.methods import Method
 from course_lib.solvers.steps import combine
@@ -88,12 +89,16 @@ class DenseOutput:
         """
         t = torch.as_tensor(t, dtype=torch.float64, device="cpu").detach()
         if t.dim() > 1 or t.numel() == 0:
-            raise ValueError(f"t must be a number or a 1-D tensor, got shape {tuple(t.shape)}.")
+            raise ValueError(
+                f"t must be a number or a 1-D tensor, got shape {tuple(t.shape)}. "
+                + see("arguments")
+            )
         low, high = sorted([self.ts[0].item(), self.ts[-1].item()])
         if not ((t >= low) & (t <= high)).all():
             raise ValueError(
                 f"the solution is known from t = {low:g} to t = {high:g}, and t has other times: "
-                "solve over a longer interval, extrapolation would be a guess."
+                "solve over a longer interval, extrapolation would be a guess. "
+                + see("beyond the end")
             )
         problem, flat = self._problem, t.reshape(-1)
         sign = 1 if self.ts[-1] > self.ts[0] else -1

@@ -9,7 +9,35 @@ import torch
 
 from course_lib.solvers.methods import METHODS, Method
 
-__all__ = ["SolverError"]
+__all__ = ["SECTIONS", "SolverError", "see"]
+
+SECTIONS = (
+    "underflow",
+    "one step",
+    "straight lines",
+    "another gradient",
+    "no way back",
+    "evaluations",
+    "noise",
+    "beyond the end",
+    "hard sample",
+    "digits",
+    "memory",
+    "time gradients",
+    "arguments",
+    "unseen",
+    "guide",
+)
+"""What goes wrong in the sections of notebook 21, in their order."""
+
+
+def see(*names: str) -> str:
+    """Where notebook 21 breaks and mends what went wrong; stands at the end of every message.
+
+    >>> see("underflow"), see("evaluations", "digits")
+    ('(notebook 21, §1)', '(notebook 21, §6 and §10)')
+    """
+    return f"(notebook 21, {' and '.join(f'§{SECTIONS.index(name) + 1}' for name in names)})"
 
 
 class SolverError(RuntimeError):
@@ -43,7 +71,9 @@ def check_method(name: str | None) -> Method:
     """The method of that name; None means dopri5, as it does in torchdiffeq."""
     name = "dopri5" if name is None else name
     if name not in METHODS:
-        raise ValueError(f"method {name!r} is not known: choose one of {sorted(METHODS)}.")
+        raise ValueError(
+            f"method {name!r} is not known: choose one of {sorted(METHODS)}. {see('guide')}"
+        )
     return METHODS[name]
 
 
@@ -57,24 +87,33 @@ def check_options(method: Method, options: dict | None) -> dict:
     if unknown:
         raise ValueError(
             f"unknown option {', '.join(map(repr, unknown))} for method {method.name!r}: "
-            f"it knows {sorted(allowed)}."
+            f"it knows {sorted(allowed)}. {see('arguments')}"
         )
     idle = sorted(set(options) & set(_ADAPTIVE_OPTIONS))
     if idle and options.get("step_size") is not None:
         raise ValueError(
-            f"option 'step_size' fixes the steps, so {idle} would do nothing: leave out one."
+            f"option 'step_size' fixes the steps, so {idle} would do nothing: leave out one. "
+            + see("arguments")
         )
     for name, value in options.items():
         if value is None:
             continue
         if not _is_number(value) or not 0 < value < math.inf:
-            raise ValueError(f"option {name!r} must be a positive number, got {value!r}.")
+            raise ValueError(
+                f"option {name!r} must be a positive number, got {value!r}. {see('arguments')}"
+            )
         options[name] = float(value)
     merged = allowed | options
     if method.adaptive and not merged["min_factor"] < 1 < merged["max_factor"]:
-        raise ValueError("options need min_factor < 1 < max_factor: the step must shrink and grow.")
+        raise ValueError(
+            "options need min_factor < 1 < max_factor: the step must shrink and grow. "
+            + see("arguments")
+        )
     if method.adaptive and merged["safety"] > 1:
-        raise ValueError("option 'safety' must not exceed 1: it is there to make steps smaller.")
+        raise ValueError(
+            "option 'safety' must not exceed 1: it is there to make steps smaller. "
+            + see("arguments")
+        )
     return merged
 
 
@@ -87,11 +126,16 @@ def check_tolerances(rtol: float, atol: float) -> tuple[float, float]:
     """Both as floats."""
     for name, value in (("rtol", rtol), ("atol", atol)):
         if not _is_number(value):
-            raise TypeError(f"{name} must be one number for the whole state, got {value!r}.")
+            raise TypeError(
+                f"{name} must be one number for the whole state, got {value!r}. "
+                + see("hard sample")
+            )
         if not 0 <= value < math.inf:
-            raise ValueError(f"{name} must be a number ≥ 0, got {value!r}.")
+            raise ValueError(f"{name} must be a number ≥ 0, got {value!r}. {see('digits')}")
     if rtol == 0 and atol == 0:
-        raise ValueError("rtol and atol are both 0: no step could be accurate enough.")
+        raise ValueError(
+            f"rtol and atol are both 0: no step could be accurate enough. {see('digits')}"
+        )
     return float(rtol), float(atol)
 
 
@@ -100,10 +144,12 @@ def check_func(func) -> None:
     if isinstance(func, type):
         raise TypeError(
             f"func is the class {func.__name__}, not an instance of it: did you forget the "
-            f"parentheses? Pass {func.__name__}(...)."
+            f"parentheses? Pass {func.__name__}(...). {see('arguments')}"
         )
     if not callable(func):
-        raise TypeError(f"func must be callable as func(t, y), got {type(func).__name__}.")
+        raise TypeError(
+            f"func must be callable as func(t, y), got {type(func).__name__}. {see('arguments')}"
+        )
 
 
 def all_finite(y: torch.Tensor) -> bool:
@@ -117,30 +163,33 @@ def check_state(y0: torch.Tensor, name: str = "y0") -> None:
     if not isinstance(y0, torch.Tensor):
         raise TypeError(
             f"{name} must be a tensor or a tuple of tensors, got {type(y0).__name__}: "
-            "wrap it in torch.tensor(...)."
+            f"wrap it in torch.tensor(...). {see('arguments')}"
         )
     if not (y0.is_floating_point() or y0.is_complex()):
         raise TypeError(
             f"{name} has dtype {y0.dtype}, in which a derivative cannot be added: "
-            f"use {name}.to(torch.float32) or write its numbers with a decimal point."
+            f"use {name}.to(torch.float32) or write its numbers with a decimal point. "
+            + see("arguments")
         )
     if not all_finite(y0):
         raise ValueError(
-            f"{name} contains NaN or Inf: look at how it was made; nothing was solved."
+            f"{name} contains NaN or Inf: look at how it was made; nothing was solved. "
+            + see("underflow")
         )
 
 
 def check_tuple(y0: tuple) -> None:
     """Refuse a tuple that is not one state: its parts must agree in dtype and device."""
     if not y0:
-        raise ValueError("y0 is an empty tuple: there is nothing to solve for.")
+        raise ValueError(f"y0 is an empty tuple: there is nothing to solve for. {see('arguments')}")
     for i, part in enumerate(y0):
         check_state(part, f"y0[{i}]")
     for kind in ("dtype", "device"):
         found = {str(getattr(part, kind)) for part in y0}
         if len(found) > 1:
             raise TypeError(
-                f"the parts of y0 differ in {kind}, {sorted(found)}: convert them with .to()."
+                f"the parts of y0 differ in {kind}, {sorted(found)}: convert them with .to(). "
+                + see("arguments")
             )
 
 
@@ -151,11 +200,13 @@ def check_parts(parts, shapes: list, t: float) -> None:
     if not isinstance(parts, tuple | list) or not all(torch.is_tensor(part) for part in parts):
         raise TypeError(
             f"{where} a {type(parts).__name__}, but y is a tuple: return a tuple of tensors of "
-            f"shapes {want}."
+            f"shapes {want}. {see('arguments')}"
         )
     got = [tuple(part.shape) for part in parts]
     if got != want:
-        raise ValueError(f"{where} shapes {got}, but the parts of y have shapes {want}.")
+        raise ValueError(
+            f"{where} shapes {got}, but the parts of y have shapes {want}. {see('arguments')}"
+        )
 
 
 def check_times(t: torch.Tensor) -> list[float]:
@@ -164,24 +215,25 @@ def check_times(t: torch.Tensor) -> list[float]:
         kind = t.dtype if isinstance(t, torch.Tensor) else type(t).__name__
         raise TypeError(
             f"t must be a 1-D tensor of floating-point times, got {kind}: "
-            "use torch.tensor([0.0, 1.0]) or torch.linspace(0, 1, 11)."
+            f"use torch.tensor([0.0, 1.0]) or torch.linspace(0, 1, 11). {see('arguments')}"
         )
     if t.dim() != 1 or len(t) == 0:
         raise ValueError(
             f"t must be 1-D and hold at least one time, got shape {tuple(t.shape)}: "
-            "the first entry is the time of y0, the others are where you want the solution."
+            "the first entry is the time of y0, the others are where you want the solution. "
+            + see("arguments")
         )
     times = t.tolist()
     for i, time in enumerate(times):
         if not math.isfinite(time):
-            raise ValueError(f"t[{i}] is {time}: all times must be finite.")
+            raise ValueError(f"t[{i}] is {time}: all times must be finite. {see('arguments')}")
     sign = 1 if times[-1] > times[0] else -1
     for i in range(1, len(times)):
         if (times[i] - times[i - 1]) * sign <= 0:
             raise ValueError(
                 "t must be strictly increasing or strictly decreasing, "
                 f"but t[{i - 1}] = {times[i - 1]:g} is followed by t[{i}] = {times[i]:g}: "
-                "sort it and drop repeated times (torch.unique does both)."
+                f"sort it and drop repeated times (torch.unique does both). {see('arguments')}"
             )
     return times
 
@@ -192,12 +244,13 @@ def check_pair(y0: torch.Tensor, shapes: list | None) -> None:
         if len(shapes) != 2 or shapes[0] != shapes[1]:
             raise ValueError(
                 "leapfrog needs y0 = (q, p) with q and p of equal shape, got a tuple of shapes "
-                f"{[tuple(shape) for shape in shapes]}."
+                f"{[tuple(shape) for shape in shapes]}. {see('arguments')}"
             )
     elif y0.dim() == 0 or y0.shape[-1] % 2:
         raise ValueError(
             "leapfrog splits y0 into q and p, halves of its last axis, so that axis must be even; "
-            f"got shape {tuple(y0.shape)}. Pass y0 = (q, p), or cat them on the last axis."
+            f"got shape {tuple(y0.shape)}. Pass y0 = (q, p), or cat them on the last axis. "
+            + see("arguments")
         )
 
 
@@ -207,16 +260,16 @@ def wrong_result(k, shape, dtype, device, t: float) -> Exception:
     if not isinstance(k, torch.Tensor):
         return TypeError(
             f"{where} a {type(k).__name__}, not a tensor: it must return dy/dt, a tensor of shape "
-            f"{tuple(shape)}. Is a return statement missing?"
+            f"{tuple(shape)}. Is a return statement missing? {see('arguments')}"
         )
     if k.shape != shape:
         return ValueError(
             f"{where} shape {tuple(k.shape)}, but the state has shape {tuple(shape)}: "
-            "dy/dt must have the shape of y, or it would be broadcast silently."
+            "dy/dt must have the shape of y, or it would be broadcast silently. " + see("arguments")
         )
     return TypeError(
         f"{where} {k.dtype} on {k.device}, but the state is {dtype} on {device}: "
-        "convert y0, or the module with .to(y0.dtype) or .to(y0.device)."
+        f"convert y0, or the module with .to(y0.dtype) or .to(y0.device). {see('arguments')}"
     )
 
 
@@ -232,7 +285,7 @@ def explain_call(error: TypeError, func) -> None:
     except TypeError:
         raise TypeError(
             f"func is called as func(t, y), time first, but yours takes {signature}: "
-            "add the argument, or wrap it: odeint(lambda t, y: func(y), ...)."
+            f"add the argument, or wrap it: odeint(lambda t, y: func(y), ...). {see('arguments')}"
         ) from error
 
 
@@ -246,6 +299,6 @@ def warn_output_grid(method: Method) -> None:
         warnings.warn(
             f"method {method.name!r} takes one step between output times, because it has no step "
             "size: accuracy depends on t. Set it with options={'step_size': h}. "
-            "(Said once for each method.)",
+            f"(Said once for each method.) {see('one step')}",
             stacklevel=4,  # the caller of odeint
         )

@@ -2,7 +2,7 @@
 
 import torch
 
-from course_lib.solvers.errors import SolverError, explain_call, wrong_result
+from course_lib.solvers.errors import SolverError, explain_call, see, wrong_result
 
 __all__ = ["Field", "NotFinite", "Step", "WatchedField"]
 
@@ -59,7 +59,7 @@ class NotFinite(Exception):
             f"func returned NaN or Inf at t = {t:.9g}, where the largest |y| is "
             f"{float(y.abs().max()):.2g}. Look at func there (a division, a root, a logarithm?); "
             "if |y| is huge, the steps are too large for the method to be stable: take a smaller "
-            "step_size, or method='implicit_euler'.",
+            f"step_size, or method='implicit_euler'. {see('underflow')}",
             t0,
             y0,
         )

@@ -119,7 +119,7 @@ def odeint_dense(
     if not problem.adaptive and problem.options["step_size"] is None:
         raise ValueError(
             f"odeint_dense has no output times to step to: give method {problem.method.name!r} "
-            "its step, options={'step_size': h}."
+            f"its step, options={{'step_size': h}}. {errors.see('one step')}"
         )
     times = errors.check_times(torch.tensor([float(t0), float(t1)], dtype=torch.float64))
     stats, steps = Statistics(), []
@@ -245,7 +245,7 @@ class Problem:
         raise SolverError(
             f"the state became NaN or Inf in the step to t = {step.t1:g}, although func was "
             "finite: it grew beyond the range of its dtype. Take a smaller step_size, or stop "
-            "earlier.",
+            f"earlier. {errors.see('underflow')}",
             step.t0,
             step.y0,
         )

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import torch
 
-from course_lib.solvers.errors import SolverError
+from course_lib.solvers.errors import SolverError, see
 from course_lib.solvers.field import Field, NotFinite, Step
 from course_lib.solvers.methods import Method
 
@@ -107,7 +107,8 @@ def newton_error(t0: float, y0: torch.Tensor, t1: float, what: str) -> SolverErr
     """Implicit Euler could not solve its equation."""
     return SolverError(
         f"implicit Euler: Newton's method did not converge in the step from t = {t0:g} to "
-        f"t = {t1:g}: {what}. Take a smaller step_size, and see that func is smooth there.",
+        f"t = {t1:g}: {what}. Take a smaller step_size, and see that func is smooth there. "
+        + see("underflow"),
         t0,
         y0,
     )
@@ -144,7 +145,8 @@ def time_grid(
     if n > max_num_steps:
         raise ValueError(
             f"step_size {step_size:g} needs {n} steps from t = {t0:g} to t = {t1:g}, more than "
-            f"max_num_steps = {max_num_steps:g}: take a larger step_size or raise max_num_steps."
+            f"max_num_steps = {max_num_steps:g}: take a larger step_size or raise max_num_steps. "
+            + see("evaluations")
         )
     h = math.copysign(step_size, t1 - t0)
     return [t0 + i * h for i in range(n)] + [t1]
