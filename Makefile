@@ -23,7 +23,7 @@ PIP_FLAGS += --extra-index-url https://download.pytorch.org/whl/cpu
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-fast notebooks seeds experiments bench docs lint clean
+.PHONY: help lab project test test-fast notebooks seeds experiments bench docs lint clean
 
 help:  ## this list
 	@echo "make TARGET [VARIABLE=value ...]"
@@ -32,6 +32,11 @@ help:  ## this list
 
 lab: $(VENV)/.lab  ## set up, and open JupyterLab at the first notebook (ARGS="--no-browser --port 8899")
 	$(RUN) -m jupyterlab --LabApp.default_url=/$(FIRST) $(ARGS)
+
+project: $(VENV)/.project  ## every widget for a lecture hall, one at a time, in large type (ARGS="--port=8877")
+	COURSE_CONTEXT=projector JUPYTER_PATH=$(CURDIR)/deploy/projector $(RUN) -m voila notebooks/gallery.ipynb \
+	  --template=course --Voila.ip=127.0.0.1 --Voila.auto_token=True \
+	  --VoilaConfiguration.extension_denylist='["jupyterlab-jupytext"]' $(ARGS)
 
 test: $(VENV)/.dev  ## set up, and run every test (ARGS="-k solvers")
 	$(RUN) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
@@ -75,7 +80,11 @@ $(VENV)/.lab: $(VENV)/bin/python requirements.txt pyproject.toml
 	$(RUN) -m pip install $(PIP_FLAGS) -r requirements.txt -e .
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/bin/python requirements.txt requirements-dev.txt pyproject.toml
+$(VENV)/.project: $(VENV)/.lab requirements-project.txt
+	$(RUN) -m pip install $(PIP_FLAGS) -r requirements-project.txt
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python requirements.txt requirements-dev.txt requirements-project.txt pyproject.toml
 	@echo "Installing into $(VENV): some minutes the first time."
 	$(RUN) -m pip install $(PIP_FLAGS) -r requirements-dev.txt -e .
 	@touch $@ $(VENV)/.lab

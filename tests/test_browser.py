@@ -8,6 +8,7 @@ on a widget that was broken on purpose. `make lab` is started as the README says
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Error, Page
 
 from course_lib.results import ROOT
+from course_lib.widgets.lectures import LECTURES
 from tools.execute_notebooks import METADATA
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -129,8 +131,10 @@ def serving(command, cwd, env, log):
             shutdown = urllib.request.Request(
                 f"{address}/api/shutdown?token={TOKEN}", method="POST"
             )
-            with contextlib.suppress(OSError):
+            try:
                 urllib.request.urlopen(shutdown, timeout=10).close()
+            except OSError:  # Voila has no such address
+                os.killpg(server.pid, signal.SIGTERM)
             try:
                 server.wait(timeout=30)
             except subprocess.TimeoutExpired:
@@ -142,10 +146,14 @@ def _wait_for(address, server, log, seconds=120):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         assert server.poll() is None, f"the server stopped:\n{log.read_text()}"
-        with contextlib.suppress(OSError):
+        try:
             urllib.request.urlopen(f"{address}/api/status?token={TOKEN}", timeout=5).close()
+        except urllib.error.HTTPError:
+            return  # Voila has no such page, but it answers
+        except OSError:
+            time.sleep(0.3)
+        else:
             return
-        time.sleep(0.3)
     raise AssertionError(f"no answer from {address} in {seconds} s:\n{log.read_text()}")
 
 
@@ -318,7 +326,10 @@ def test_the_check_sees_the_console_and_the_network(lab, visit):
     assert visit.outside == ["https://example.org/"]
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb")))
+NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
 def test_a_notebook_in_jupyterlab(lab, visit, name):
     visit.check(lab, f"notebooks/{name}.ipynb")
 
@@ -333,3 +344,34 @@ def test_make_lab_opens_the_first_notebook(lab_environment, visit, tmp_path):
         visit.open(f"{address}/?token={TOKEN}", "notebooks/00_start_here.ipynb")
         visit.page.evaluate("() => window.panel.sessionContext.shutdown()")
     assert visit.outside == []
+
+
+def test_make_project_shows_every_widget(lab_environment, visit, tmp_path):
+    """The gallery as a lecture hall sees it: each widget appears, and the first one moves."""
+    if not shutil.which("make") or not (Path(sys.prefix) / ".lab").exists():
+        pytest.skip("needs make, and an environment that make made")
+    arguments = f"--no-browser --port={{port}} --token={TOKEN}"
+    command = ["make", "project", f"VENV={sys.prefix}", f"ARGS={arguments}"]
+    page = visit.page
+    with serving(command, ROOT, lab_environment, tmp_path / "make.log") as address:
+        page.goto(f"{address}/?token={TOKEN}")
+        picture = page.locator(".course-widget-image, .course-widget canvas")
+        picture.first.wait_for(state="visible", timeout=60_000)
+        before = picture.first.evaluate(PICTURE)
+        slider = page.locator(".course-widget-control [role=slider]").first
+        slider.focus()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function(
+            f"async before => await ({PICTURE})(document.querySelector('.course-widget-image')) "
+            "!== before",
+            arg=before,
+            timeout=20_000,
+        )
+        for entry in LECTURES.values():
+            label = f"{entry.notebook} {entry.title}"
+            page.get_by_role("combobox").first.select_option(label=label)
+            lecturer = page.get_by_text(f"For the lecturer ({entry.notebook} ").first
+            lecturer.wait_for(state="visible", timeout=30_000)
+            picture.first.wait_for(state="visible", timeout=10_000)
+    assert visit.errors == [], "errors in the browser's console"
+    assert visit.outside == [], "the page asked for something from the network"

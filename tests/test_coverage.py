@@ -37,3 +37,11 @@ def test_an_item_is_taught_where_the_table_says(row):
 def test_all_sources_are_there():
     assert re.findall(r"^### \[(\w)\]", TABLES, re.M) == ["H", "R", "C", "I", "W"]
     assert len(ROWS) > 50
+
+
+def test_plans_name_sections_that_exist():
+    plans = TEXT.partition("## Plans")[2].partition("\n## ")[0]
+    named = re.findall(r"§(\d+)\.(\d+)", plans)
+    assert len(named) > 20
+    missing = [f"§{a}.{b}" for a, b in named if f"{a}.{b}" not in sections(a.zfill(2))]
+    assert not missing, f"no such sections: {missing}"

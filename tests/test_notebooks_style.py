@@ -14,7 +14,7 @@ from course_lib.course_map import NOTEBOOKS_DIR, Lesson
 from tools import notebook_style as style
 from tools.execute_notebooks import CLAIM, WIDGET, normalise, text_of
 
-NOTEBOOKS = sorted(NOTEBOOKS_DIR.glob("*.ipynb"))
+NOTEBOOKS = sorted(NOTEBOOKS_DIR.glob("[0-9][0-9]_*.ipynb"))
 COURSE = {
     "04": Lesson("04", "04_odes_and_solvers.ipynb", "Solvers", "II", 75, ()),
     "98": Lesson("98", "98_good.ipynb", "A good notebook", "V", 60, ("04",)),

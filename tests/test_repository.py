@@ -24,6 +24,7 @@ LAYOUT = """
 """
 TARGETS = [
     "lab",
+    "project",
     "test",
     "test-fast",
     "notebooks",
@@ -220,6 +221,7 @@ def test_help_lists_every_target(make):
         (["seeds", "NB=04"], "tools/execute_notebooks.py --seed 0-4 04"),
         (["lint"], "-m ruff format --check ."),
         (["docs"], "tools/readme.py"),
+        (["project", "ARGS=--port=8877"], "voila notebooks/gallery.ipynb"),
     ],
 )
 def test_what_a_target_runs(make, arguments, expected):

@@ -1,4 +1,4 @@
-"""Write the generated parts of README.md, its picture, and the Binder line of every notebook.
+"""Write what is generated of README.md and INSTRUCTORS.md, a picture, and all Binder lines.
 
     python tools/readme.py            write
     python tools/readme.py --check    change nothing; exit 1 if something is out of date
@@ -18,6 +18,7 @@ import nbformat
 
 from course_lib import claims
 from course_lib.course_map import NOTEBOOKS_DIR, lessons
+from course_lib.widgets.lectures import LECTURES
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "data" / "figures" / "bunny_flow.png"
@@ -65,6 +66,14 @@ def measured(name: str) -> str:
     return text.partition("\n")[2].strip()  # without its title: the README has one
 
 
+def widgets_table() -> str:
+    """What to do with each widget in two minutes of a lecture."""
+    rows = ["| notebook | widget | what to do |", "|---|---|---|"]
+    for name, entry in LECTURES.items():
+        rows.append(f"| {entry.notebook} | `{name}`: {entry.title} | {entry.script} |")
+    return "\n".join(rows)
+
+
 PARTS = {
     "binder": binder_line,
     "course": course_table,
@@ -74,13 +83,16 @@ PARTS = {
 }
 
 
-def fill(text: str) -> str:
+INSTRUCTORS = {"widgets": widgets_table}
+
+
+def fill(text: str, parts: dict, file: str) -> str:
     """`text` with every generated part renewed; raises `SystemExit` if a marker is missing."""
-    for name, make in PARTS.items():
+    for name, make in parts.items():
         pattern = rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)"
         if len(re.findall(pattern, text, flags=re.S)) != 1:
             raise SystemExit(
-                f"README.md needs `<!-- begin {name} -->` and `<!-- end {name} -->` once"
+                f"{file} needs `<!-- begin {name} -->` and `<!-- end {name} -->` once"
             )
         content = make()
         text = re.sub(
@@ -110,8 +122,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="change nothing, say what is stale")
     check = parser.parse_args().check
-    readme = ROOT / "README.md"
-    fresh = {readme: fill(readme.read_text(encoding="utf-8")).encode(), PICTURE: picture()}
+    fresh = {PICTURE: picture()}
+    for file, parts in {"README.md": PARTS, "INSTRUCTORS.md": INSTRUCTORS}.items():
+        text = (ROOT / file).read_text(encoding="utf-8")
+        fresh[ROOT / file] = fill(text, parts, file).encode()
     for path in sorted(NOTEBOOKS_DIR.glob("*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
         fresh[path] = (nbformat.writes(with_badge(notebook, path.name)).rstrip() + "\n").encode()
