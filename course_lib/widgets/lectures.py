@@ -146,11 +146,25 @@ LECTURES = {
         'Which of six flows can be run in one step? Press "No weight", then "Straight", then "One '
         'step"; read the KL each time, and ask whether it is still worth running.',
     ),
+    "crowd_explorer": Lecture(
+        "18",
+        "Drag the obstacle",
+        'A crowd parts before an obstacle. Begin with "No price", then "In the middle". Drag the '
+        'obstacle to the rim ("At the rim"): is the disc ever empty? As long as some pass on '
+        "either side, somebody has to go between them.",
+    ),
     "matching_explorer": Lecture(
         "19",
         "Who is paired with whom",
         '"One step, independent": all points go to nearly one place. Ask why there (the mean of '
         'the data). "One step, OT" nearly arrives; "Sixteen, independent" does as well.',
+    ),
+    "noise_explorer": Lecture(
+        "20",
+        "What noise does to a solver",
+        'Begin with "No noise" and read the slope on the right, then "Much noise". "Milstein" '
+        'keeps slope 1. "Heun, many steps" is as wrong as with few: it solves another equation, '
+        "Stratonovich's.",
     ),
     "solve_doctor": Lecture(
         "21",
