@@ -80,6 +80,7 @@ PARTS = {
     "claims": claims_table,
     "speed": partial(measured, "solvers"),
     "gradients": partial(measured, "gradients"),
+    "traces": partial(measured, "traces"),
 }
 
 
