@@ -15,6 +15,7 @@ import torch
 import course_lib
 from course_lib.course_map import NOTEBOOKS_DIR
 from course_lib.exercises.nb21 import intervals, tolerance_exponent, worst_sample
+from course_lib.flows import HutchinsonTrace
 from course_lib.gradients import loss_gradient
 from course_lib.solvers import METHODS, SolverError, odeint, stability_function
 from course_lib.solvers.errors import SECTIONS, see
@@ -56,6 +57,7 @@ def test_each_section_that_a_message_can_name_is_a_heading():
 
 def test_see():
     assert see("guide") == "(notebook 21, §15)"
+    assert see("evaluations", "noise", "digits") == "(notebook 21, §6, §7 and §10)"
     with pytest.raises(ValueError):
         see("no such section")
 
@@ -107,10 +109,12 @@ def test_messages_in_use():
         odeint(lambda t, y: y**2, y0, t)
     with pytest.raises(ValueError, match=r"\(notebook 21, §15\)$"):
         odeint(lambda t, y: y, y0, t, method="RK45")
+    with pytest.raises(RuntimeError, match=r"call start\(x\) .*\(notebook 21, §7\)$"):
+        HutchinsonTrace()(lambda t, x: x, 0.0, torch.ones(3, 2))
     rate = torch.tensor(1.0, requires_grad=True)
     settings = {"params": [rate], "gradient": "continuous adjoint"}
     steps = {"adjoint_options": {"max_num_steps": 2}, "rtol": 1e-9}
-    with pytest.raises(SolverError, match=r"backward solve.*§6 and §7.*§5\)$"):
+    with pytest.raises(SolverError, match=r"backward solve.*§6, §7 and §10.*§5\)$"):
         loss_gradient(lambda y: y[-1].sum(), lambda t, y: rate * y, y0, t, **settings, **steps)
 
 

@@ -70,13 +70,27 @@ def stiff(t, y):
 # --- 1 underflow ---------------------------------------------------------------------------------
 
 
-def test_1_four_causes_share_one_message_in_torchdiffeq():
+def test_1_two_causes_share_one_message_in_torchdiffeq():
     tank, blow_up = (lambda t, y: -y.sqrt()), (lambda t, y: y**2)
     for func in (tank, blow_up):
         with pytest.raises(AssertionError, match="underflow in dt"):
             torchdiffeq.odeint(func, ones(), torch.tensor([0.0, 3.0]))
     y = torchdiffeq.odeint(tank, ones(), torch.tensor([0.0, 3.0]), method="rk4")
     assert torch.isnan(y[-1]), changed(1)
+
+
+def test_1_stiffness_and_a_fine_tolerance_crawl():
+    """They reach the limit of steps, not the underflow, short of λ = 10¹⁶."""
+    t, crawl = torch.tensor([1.0, 2.0]), {"max_num_steps": 300}
+    hard = lambda lam: lambda t, y: -lam * (y - torch.cos(t))  # noqa: E731
+    with pytest.raises(AssertionError, match="max_num_steps"):
+        torchdiffeq.odeint(hard(1e14), 2 * ones(), t, options=crawl)
+    with pytest.raises(AssertionError, match="underflow in dt"):
+        torchdiffeq.odeint(hard(1e17), 2 * ones(), t, options=crawl)
+    y0, fine = torch.tensor([0.0, 1.0]).float(), {"rtol": 1e-18, "atol": 1e-18}
+    for solve, kind in ((torchdiffeq.odeint, AssertionError), (odeint, SolverError)):
+        with pytest.raises(kind, match="max_num_steps"):
+            solve(swing, y0, two().float(), options=crawl, **fine)
 
 
 def test_1_course_lib_tells_them_apart_and_mends():
@@ -212,8 +226,18 @@ def test_6_when_they_give_up():
     solver = inspect.signature(torchdiffeq._impl.dopri5.Dopri5Solver.__init__)
     default = solver.parameters["max_num_steps"].default
     assert default >= 2**31 - 1, changed(6)
-    with pytest.raises(SolverError, match=r"50 steps did not reach t = 2.*§6 and §7\)"):
+    with pytest.raises(SolverError, match=r"50 steps did not reach t = 2.*§6, §7 and §10\)"):
         odeint(stiff, ones(), two(), options={"max_num_steps": 50})
+
+
+def test_6_nothing_is_backpropagated_through_scipy():
+    rate = torch.tensor(300.0, requires_grad=True)
+    with warnings.catch_warnings(action="ignore"):
+        y = torchdiffeq.odeint(
+            lambda t, y: -rate * (y - torch.cos(t)), ones(), two(),
+            method="scipy_solver", options={"solver": "Radau"},
+        )  # fmt: skip
+    assert not y.requires_grad, changed(6)
 
 
 def test_6_an_implicit_method_mends_stiffness():

@@ -15,7 +15,7 @@ from course_lib.exercises.engine import Exercise, Misconception
 
 UNDERFLOW = Exercise(
     id="21.1",
-    title="One message, four causes",
+    title="One message, four suspects",
     difficulty=2,
     minutes=4,
     kind="choice",
@@ -35,7 +35,7 @@ UNDERFLOW = Exercise(
         Misconception(
             "stiffness",
             "A",
-            "A stiff problem has short steps all along, and it slows down rather than stop. These "
+            "A stiff problem has short steps all along, and it crawls rather than stop. These "
             "steps were long, and none was rejected before t = 0.731.",
         ),
         Misconception(
@@ -101,6 +101,18 @@ def _intervals_no_eps(lam, T, eps, wanted):
     return max(1, math.ceil(lam * T / -math.log(wanted)))
 
 
+def _intervals_rounded(lam, T, eps, wanted):
+    return max(1, round(lam * T / math.log(wanted / eps)))
+
+
+def _intervals_of_one(lam, T, eps, wanted):
+    return max(1, math.ceil(lam / math.log(wanted / eps)))
+
+
+def _intervals_upside_down(lam, T, eps, wanted):
+    return math.ceil(lam * T / math.log(eps / wanted))
+
+
 def intervals_cases(generator):
     """(λ, T, ε, wanted): the notebook's problem, one interval that suffices, then random ones."""
     draws = []
@@ -164,6 +176,24 @@ INTERVALS = Exercise(
             "You get {got}, expected is {expected}. How far may the error grow, from `eps` to "
             "`wanted`? Yours does not use `eps`.",
         ),
+        Misconception(
+            "rounded to the nearest",
+            _intervals_rounded,
+            "You get {got}, expected is {expected}. Rounded to the nearest whole number, the "
+            "intervals are sometimes too long.",
+        ),
+        Misconception(
+            "T forgotten",
+            _intervals_of_one,
+            "You get {got}, expected is {expected}. That cuts an interval of length 1. How long "
+            "is the whole way?",
+        ),
+        Misconception(
+            "a negative number",
+            _intervals_upside_down,
+            "You get {got}, expected is {expected}. `wanted` is larger than `eps`: which of their "
+            "two quotients has a positive logarithm?",
+        ),
     ],
     means="a few checkpoints buy what no tolerance can: the growth starts again from each.",
     cases=intervals_cases,
@@ -207,13 +237,29 @@ def _exponent_mixed_logs(nfe_loose, nfe_tight, tol_loose, tol_tight):
     return math.log(nfe_tight / nfe_loose) / math.log10(tol_loose / tol_tight)
 
 
+def _exponent_absolute(nfe_loose, nfe_tight, tol_loose, tol_tight):
+    return abs(math.log(nfe_tight / nfe_loose) / math.log(tol_loose / tol_tight))
+
+
+def _exponent_clamped(nfe_loose, nfe_tight, tol_loose, tol_tight):
+    return max(0.0, math.log(nfe_tight / nfe_loose) / math.log(tol_loose / tol_tight))
+
+
+def _exponent_hundred(nfe_loose, nfe_tight, tol_loose, tol_tight):
+    return math.log(nfe_tight / nfe_loose) / math.log(100)
+
+
 def exponent_cases(generator):
-    """(NFE loose, NFE tight, tol loose, tol tight): 10³ to 1 in tolerance, m = 1/3, then others."""
+    """(NFE loose, NFE tight, tol loose, tol tight): 10³ to 1 in tolerance, m = 1/3, then others.
+
+    In the last, as in a stiff problem, the tighter tolerance takes fewer evaluations: m < 0.
+    """
     a, b = torch.rand(2, generator=generator, dtype=torch.float64).tolist()
     return [
         (100.0, 1000.0, 1e-3, 1e-6),
         (50.0, 400.0 + 100 * a, 1e-2, 1e-4),
         (300.0, 330.0 + 20 * b, 1e-3, 1e-7),
+        (1250.0, 1150.0, 1e-3, 1e-4),
     ]
 
 
@@ -263,6 +309,24 @@ EXPONENT = Exercise(
             "two kinds of logarithm",
             _exponent_mixed_logs,
             "You get {got}, expected is {expected}. Take the same logarithm above and below.",
+        ),
+        Misconception(
+            "absolute value",
+            _exponent_absolute,
+            "You get {got}, expected is {expected}. A stiff problem may take *fewer* evaluations "
+            "for a tighter tolerance; m is then below zero.",
+        ),
+        Misconception(
+            "cut off at zero",
+            _exponent_clamped,
+            "You get {got}, expected is {expected}. A stiff problem may take *fewer* evaluations "
+            "for a tighter tolerance; let m be below zero then.",
+        ),
+        Misconception(
+            "always a hundredth",
+            _exponent_hundred,
+            "You get {got}, expected is {expected}. The tolerances needn't be a factor of 100 "
+            "apart.",
         ),
     ],
     means="two solves say whether accuracy (0.2 for dopri5), stability (0) or noise (1) sets the "
@@ -351,22 +415,50 @@ def _noise_shared(noisy, draw):
     return func
 
 
-def run_noise(answer, noisy, y0):
-    """What three calls return in each of two solves; the samples drawn are 1, 2, 3, …
+def _noise_at_zero(noisy, draw):
+    noise = None
 
-    Two calls share a time, as stages do.
+    def func(t, y):
+        nonlocal noise
+        if t == 0 or noise is None:
+            noise = draw(y)
+        return noisy(t, y, noise)
+
+    return func
+
+
+def _noise_one_number(noisy, draw):
+    kept = []
+
+    def func(t, y):
+        if not kept:
+            kept.append(draw(y).mean())
+        return noisy(t, y, kept[0])
+
+    return func
+
+
+def run_noise(answer, noisy, y0, solves):
+    """What four calls return in each solve.
+
+    The samples drawn are 1, 2, 3, … in the first entry and a tenth more in each following one.
+    Two calls share a time, as stages do, and the last comes back to t = 0, as an adjoint does.
     """
     count = 0
 
     def draw(y):
         nonlocal count
         count += 1
-        return torch.full_like(y, float(count))
+        return count + 0.1 * torch.arange(y.numel(), dtype=y.dtype).reshape(y.shape)
 
     values = []
-    for _ in range(2):
+    for _ in range(solves):
         func = answer(noisy, draw)
-        values += [func(t, k * y0) for t, k in ((0.0, 1.0), (0.5, 2.0), (0.5, 3.0))]
+        for t, k in ((0.0, 1.0), (0.5, 2.0), (0.5, 3.0), (0.0, 4.0)):
+            value = func(t, k * y0)
+            if value is None:
+                raise TypeError("func(t, y) gives None: is a return missing?")
+            values.append(value)
     return torch.stack(values)
 
 
@@ -381,9 +473,13 @@ def stretched(t, y, noise):
 
 
 def noise_cases(generator):
-    """(noisy, y0): a state of one entry, then batches."""
+    """(noisy, y0, how many solves): a state of one entry, then batches."""
     y0 = torch.randn(2, 2, 3, generator=generator, dtype=torch.float64)
-    return [(shaken, torch.ones(1, dtype=torch.float64)), (shaken, y0[0]), (stretched, y0[1])]
+    return [
+        (shaken, torch.ones(1, dtype=torch.float64), 2),
+        (shaken, y0[0], 2),
+        (stretched, y0[1], 2),
+    ]
 
 
 NOISE = Exercise(
@@ -403,7 +499,7 @@ NOISE = Exercise(
         Misconception(
             "drawn at every call",
             _noise_every_call,
-            "Every call draws anew: that is the trap. Three calls of one solve must see the same "
+            "Every call draws anew: that is the trap. All calls of one solve must see the same "
             "sample.",
         ),
         Misconception(
@@ -434,6 +530,18 @@ NOISE = Exercise(
             _noise_shared,
             "A second solve sees the sample of the first. Over many solves the noise must average "
             "out: each call of `fixed_noise` starts afresh.",
+        ),
+        Misconception(
+            "drawn at t = 0",
+            _noise_at_zero,
+            "You draw whenever t = 0. An adjoint comes back to 0, and a solve may start "
+            "elsewhere: ask whether it is the first *call*.",
+        ),
+        Misconception(
+            "one number for all entries",
+            _noise_one_number,
+            "Every entry of y sees the same number. `draw(y)` has the shape of y: hand it on "
+            "as it is.",
         ),
     ],
     means="within a solve f is smooth and the solver's order is back; over many solves the noise "
@@ -501,6 +609,28 @@ def _worst_one_scale(error, y0, y1, rtol, atol):
     return (error / scale).square().mean(dim=1).sqrt().max()
 
 
+def _worst_start_only(error, y0, y1, rtol, atol):
+    return (error / (atol + rtol * y0.abs())).square().mean(dim=1).sqrt().max()
+
+
+def _worst_end_only(error, y0, y1, rtol, atol):
+    return (error / (atol + rtol * y1.abs())).square().mean(dim=1).sqrt().max()
+
+
+def _worst_swapped(error, y0, y1, rtol, atol):
+    return worst_sample(error, y0, y1, atol, rtol)
+
+
+def _worst_larger_tolerance(error, y0, y1, rtol, atol):
+    scale = (rtol * torch.maximum(y0.abs(), y1.abs())).clamp(min=atol)
+    return (error / scale).square().mean(dim=1).sqrt().max()
+
+
+def _worst_mean_size(error, y0, y1, rtol, atol):
+    scale = atol + rtol * torch.maximum(y0.abs(), y1.abs())
+    return (error / scale).abs().mean(dim=1).max()
+
+
 def worst_cases(generator):
     """(error, y0, y1, rtol, atol): three samples of two entries, then random batches [n, d]."""
     error = torch.tensor([[3.0, 4.0], [1.0, 1.0], [0.0, 6.0]], dtype=torch.float64) * 1e-3
@@ -509,7 +639,7 @@ def worst_cases(generator):
     draws = []
     for n, d in ((5, 3), (4, 4)):
         batch = torch.randn(3, n, d, generator=generator, dtype=torch.float64)
-        draws.append((1e-3 * batch[0], batch[1], batch[2], 1e-3, 1e-3))
+        draws.append((1e-3 * batch[0], batch[1], batch[2], 4e-3, 1e-3))
     return [(error, y0, y1, 1e-3, 1e-3), *draws]
 
 
@@ -578,6 +708,35 @@ WORST = Exercise(
             _worst_one_scale,
             "You get {got}, expected is {expected}. Each entry has its own tolerance: yours "
             "measures small states by the largest.",
+        ),
+        Misconception(
+            "y0 only",
+            _worst_start_only,
+            "You get {got}, expected is {expected}. The tolerance takes the larger of |y0| and "
+            "|y1|; yours doesn't use y1.",
+        ),
+        Misconception(
+            "y1 only",
+            _worst_end_only,
+            "You get {got}, expected is {expected}. The tolerance takes the larger of |y0| and "
+            "|y1|; yours doesn't use y0.",
+        ),
+        Misconception(
+            "rtol and atol exchanged",
+            _worst_swapped,
+            "You get {got}, expected is {expected}. Which of rtol and atol goes with the size of "
+            "the state?",
+        ),
+        Misconception(
+            "the larger tolerance",
+            _worst_larger_tolerance,
+            "You get {got}, expected is {expected}. The two tolerances are *added*; yours takes "
+            "the larger.",
+        ),
+        Misconception(
+            "mean size",
+            _worst_mean_size,
+            "You get {got}, expected is {expected}. A root mean square: square before the mean.",
         ),
     ],
     means="with this norm the number of easy neighbours no longer matters; in torchdiffeq it is "

@@ -29,6 +29,8 @@ def as_array(value: Any) -> np.ndarray:
         if len({part.shape for part in parts}) > 1:
             raise TypeError("the parts of the list differ in shape")
         value = np.stack(parts) if parts else np.empty(0)
+    if isinstance(value, int) and abs(value) < 10**300:  # numpy's own integers end at 2⁶⁴
+        value = float(value)
     array = np.asarray(value)
     if array.dtype.kind not in "biufc":
         raise TypeError(f"{type(value).__name__} is not a number or an array of numbers")

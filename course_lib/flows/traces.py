@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from course_lib.nets import initialise
+from course_lib.solvers.errors import see
 
 __all__ = [
     "AutogradTrace",
@@ -214,7 +215,8 @@ class HutchinsonTrace:
     def __call__(self, field, t, x: Tensor, jacobian: bool = False) -> Divergence:
         if self.epsilon is None or self.epsilon.shape != x.shape:
             raise RuntimeError(
-                f"no noise for points of shape {tuple(x.shape)}: call start(x) before the solve"
+                f"no noise for points of shape {tuple(x.shape)}: call start(x) before the solve. "
+                + see("noise")
             )
         keep = torch.is_grad_enabled()
         with torch.enable_grad():

@@ -94,8 +94,9 @@ def too_many_steps(tried: int, t0: float, y0, t_end: float, size: float) -> Solv
     """The solve would take longer than the user may be willing to wait."""
     return SolverError(
         f"{tried} steps did not reach t = {t_end:g}, the solve stands at t = {t0:g} with steps of "
-        f"{size:.1e}. Loosen rtol and atol; if the problem is stiff, use method='implicit_euler' "
-        f"with a step_size; or raise options['max_num_steps']. {see('evaluations', 'noise')}",
+        f"{size:.1e}. Loosen rtol and atol, or use float64 if they are below the precision of the "
+        "dtype; if the problem is stiff, use method='implicit_euler' with a step_size; or raise "
+        f"options['max_num_steps']. {see('evaluations', 'noise', 'digits')}",
         t0,
         y0,
     )

@@ -37,7 +37,8 @@ def see(*names: str) -> str:
     >>> see("underflow"), see("evaluations", "digits")
     ('(notebook 21, §1)', '(notebook 21, §6 and §10)')
     """
-    return f"(notebook 21, {' and '.join(f'§{SECTIONS.index(name) + 1}' for name in names)})"
+    *first, last = (f"§{SECTIONS.index(name) + 1}" for name in names)
+    return f"(notebook 21, {', '.join(first)}{' and ' if first else ''}{last})"
 
 
 class SolverError(RuntimeError):

@@ -43,8 +43,8 @@ LECTURES = {
         "03",
         "Where does the gradient go?",
         'Is the depth to blame, or the weights? "Shallow" (8 layers) hurts little. '
-        'Back at 56 layers press "Other weights": the plain net keeps its gradient too. Then "It explodes": '
-        "a skip connection alone is no insurance.",
+        'Back at 56 layers press "Other weights": the plain net keeps its gradient too. Then "It '
+        'explodes": a skip connection alone is no insurance.',
     ),
     "slope_field_explorer": Lecture(
         "04",
