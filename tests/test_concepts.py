@@ -1,4 +1,4 @@
-"""No concept is used before it is introduced: the course's terms against the graph of prerequisites.
+"""No concept is used before it is introduced: terms against the graph of prerequisites.
 
 A notebook may use a term that it introduces itself, or one of its ancestors. Any other use must
 point to the notebook where the term is explained, by its number in the same paragraph.

@@ -208,14 +208,14 @@ def test_stored_rows_are_what_the_text_says(experiment):
 def test_what_the_text_says_of_the_ladder():
     """Both matchings: KL above every flow by likelihood; the longest and the straightest paths."""
     rows = {row["method"]: row for row in results.load("ladder")["rows"]}
-    assert list(rows)[-2:] == ["matching", "matching, OT"] and len(rows) == 7
+    assert list(rows)[-2:] == ["matching", "matching, OT"] and len(rows) == 8
     free, paired = rows["matching"], rows["matching, OT"]
     for row in (free, paired):
         assert row["seeds"] == rows["CNF"]["seeds"]
         assert all(e >= c for e, c in zip(row["energy"], row["chord"], strict=True))
-        for name in ("CNF", "FFJORD", "RNODE", "OT-Flow"):
+        for name in ("CNF", "FFJORD", "RNODE", "potential", "OT-Flow"):
             assert np.median(row["kl"]) > np.median(rows[name]["kl"])
-    for name in ("CNF", "FFJORD", "RNODE", "OT-Flow"):
+    for name in ("CNF", "FFJORD", "RNODE", "potential", "OT-Flow"):
         assert min(free["straightness"]) > 1.5 > max(rows[name]["straightness"])
         assert max(paired["straightness"]) < 1.005 < np.median(rows[name]["straightness"])
         assert max(free["ot_gap"]) < 0.01 and max(paired["ot_gap"]) < 0.001
