@@ -42,6 +42,26 @@ def test_miss_is_the_log_of_a_ratio_of_densities():
     assert torch.allclose(transport.miss(end, z, start, goal), there)
 
 
+def test_miss_counts_how_thin_the_crowd_has_become():
+    """Where everybody moves away from the origin, x(1) = e·z: thinner by e², in the plane."""
+    start, goal = transport.crowd_problem()
+    z = start.sample(20, seeded())
+    end = transport.carry(transport.VelocityField(lambda t, x: x), z, steps=40)
+    there = start.log_prob(z) - 2 - goal.log_prob(math.e * z)
+    assert torch.allclose(transport.miss(end, z, start, goal), there, atol=1e-4)
+
+
+def test_the_terminal_condition_is_asked_at_the_end():
+    """Where Φ changes with time: α_T counts how far Φ(1, x) is from the price of a goal there."""
+    (start, goal), phi = transport.crowd_problem(), lively()
+    z = start.sample(30, seeded(1))
+    end = transport.carry(phi, z)
+    off = phi(1.0, end.x) - 20 * transport.miss(end, z, start, goal)
+    little, much = (transport.crowd_loss(phi, z, start, goal, weights=(20.0, 3.0, w))
+                    for w in (0.3, 1.3))  # fmt: skip
+    assert (much - little).item() == pytest.approx((off - off.mean()).abs().mean().item())
+
+
 def test_loss_of_the_crowd_by_hand():
     """A potential that drifts: kinetic 12.5, Q along the way, the miss, and both penalties."""
     start, goal = transport.crowd_problem()

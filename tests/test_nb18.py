@@ -315,5 +315,9 @@ def test_explorer_parts_the_crowd():
         if row["weight"] == 0.0:
             assert row["straightness"] < 1.01
     figure = crowd_explorer.figure(x=0.0, y=0.0, weight=100.0)
-    assert len(figure.axes[0].collections[1].get_segments()) == nb18.AGENTS
+    ways = figure.axes[0].collections[1]
+    assert len(ways.get_segments()) == nb18.AGENTS
+    inside = transport.Obstacle().entered(nb18.paths_past(0.0, 0.0, 100.0)).sum().item()
+    black = (ways.get_colors()[:, :3].sum(1) == 0).sum()
+    assert black == inside > 0
     plt.close(figure)
