@@ -130,6 +130,30 @@ def test_a_solution_does_not_depend_on_the_pace_of_its_control():
     assert (ends[0] - ends[1]).abs().max() > 1e-3
 
 
+def test_a_retraced_detour_leaves_no_trace_but_the_order_of_places_does():
+    """(20.4) and exercise 20.2: out and back along one way ends where it began; the same moves in
+    another order do not, nor does a detour where time is a channel."""
+    model, go = NeuralCDE(2, hidden=3, generator=seeded(1)), torch.tensor([1.0, -0.5])
+    a, b = torch.tensor([0.5, 1.0]), torch.tensor([2.0, -0.3])
+
+    def end(model, *places):
+        with torch.no_grad():
+            knots = torch.stack(places)[None]
+            return cdeint(model.field, model.start(knots[:, 0]), Control(knots), 100)[-1]
+
+    twice = end(model, 0 * a, a, b, go, b, go, b, go)
+    torch.testing.assert_close(twice, end(model, 0 * a, a, b, go), atol=1e-4, rtol=0)
+    assert (end(model, 0 * a, a, b, go) - end(model, 0 * a, b, a, go)).abs().max() > 0.01
+    clocked = NeuralCDE(3, hidden=3, generator=seeded(1))
+
+    def stamped(*places):
+        clock = torch.linspace(0, 1, len(places))
+        return [torch.cat([t[None], place]) for t, place in zip(clock, places, strict=True)]
+
+    long, short = (end(clocked, *stamped(*p)) for p in ((0 * a, a, go, a, go), (0 * a, a, go)))
+    assert (long - short).abs().max() > 1e-3
+
+
 # --- stochastic equations ------------------------------------------------------------------------
 
 

@@ -92,9 +92,7 @@ def fill(text: str, parts: dict, file: str) -> str:
     for name, make in parts.items():
         pattern = rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)"
         if len(re.findall(pattern, text, flags=re.S)) != 1:
-            raise SystemExit(
-                f"{file} needs `<!-- begin {name} -->` and `<!-- end {name} -->` once"
-            )
+            raise SystemExit(f"{file} needs `<!-- begin {name} -->` and `<!-- end {name} -->` once")
         content = make()
         text = re.sub(
             pattern, lambda m, c=content: m[1] + c.strip() + "\n" + m[2], text, flags=re.S

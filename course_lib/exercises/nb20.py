@@ -57,6 +57,10 @@ def _rate_added(f, z, dX):
     return (f(z) + dX[:, None, :]).sum(-1)
 
 
+def _rate_transposed(f, z, dX):
+    return (f(z).transpose(1, 2) @ dX[..., None])[..., 0]
+
+
 def _rate_of_control(f, z, dX):
     return f(cde_rate(f, z, dX)).sum(-1)
 
@@ -143,6 +147,12 @@ RATE = Exercise(
             "state must stand still too. Yours does not.",
         ),
         Misconception(
+            "rows and columns exchanged",
+            _rate_transposed,
+            "You get {got}, expected is {expected}. You add over the rows of f(z). A row belongs "
+            "to an entry of z, a column to a channel: add over the channels.",
+        ),
+        Misconception(
             "f of the rate",
             _rate_of_control,
             "You hand f something else than the state. f(z) is a matrix that depends on where the "
@@ -170,7 +180,7 @@ FORGETS = Exercise(
     options={
         "A": "whether the point turned left or right",
         "B": "where it was first, if z(0) is read from X(0)",
-        "C": "how often it went to and fro",
+        "C": "in what order it visited three places",
         "D": "how long it waited on the way",
     },
     solution="D",
@@ -184,7 +194,7 @@ FORGETS = Exercise(
             "left and right",
             "A",
             "The swept area (20.3) is a solution of a controlled equation, and its sign is exactly "
-            "that. Look for something the *path* does not contain.",
+            "that. Look for something that is not in the drawing of the path.",
         ),
         Misconception(
             "the beginning",
@@ -192,16 +202,16 @@ FORGETS = Exercise(
             "dX alone knows only differences, but z(0) was made from X(0). Nothing is lost there.",
         ),
         Misconception(
-            "to and fro",
+            "the order",
             "C",
-            "f(z) changes as z moves, so the way back need not undo the way there. With a matrix "
-            "f(z) that is constant it would. Look for something the path does not contain.",
+            "If f(z) were constant, z would depend on the two ends only. But f(z) changes as z "
+            "moves, as in (20.3): the same moves in another order end elsewhere.",
         ),
     ],
     means="a controlled equation sees the places in their order, not the clock: give it the clock.",
     explanation="While X stands still dX = 0, and z stands still. By (20.4) the solution depends "
-    "on the places and their order only, so waiting can't be seen. With time as a channel, X "
-    "never stands still.",
+    "on the places and their order only, so waiting can't be seen; nor can a detour that is "
+    "retraced. With time as a channel, X never stands still, and never comes back.",
 )
 
 # --- 20.3 Euler–Maruyama -------------------------------------------------------------------------
@@ -244,6 +254,15 @@ _em_heun = _em(
     lambda f, g, x, h, b, x0: x + f(x) * h + 0.5 * (g(x) + g(x + f(x) * h + g(x) * b)) * b
 )
 _em_divided = _em(lambda f, g, x, h, b, x0: x + f(x) * h + g(x) * b / h**0.5)
+
+
+def _heun_step(f, g, x, h, b, x0):
+    ahead = x + f(x) * h + g(x) * b
+    return x + 0.5 * (f(x) + f(ahead)) * h + 0.5 * (g(x) + g(ahead)) * b
+
+
+_em_heun_both = _em(_heun_step)
+_em_frozen_both = _em(lambda f, g, x, h, b, x0: x + f(x0) * h + g(x0) * b)
 
 
 def _em_short(f, g, x0, h, dB):
@@ -345,6 +364,17 @@ EM = Exercise(
             "looks better, and converges to the solution of another equation: see 20.5.",
         ),
         Misconception(
+            "Heun's method",
+            _em_heun_both,
+            "You get {got}, expected is {expected}. You average both ends of the step, in drift "
+            "and noise. For an ODE that is better; here it solves another equation: see 20.5.",
+        ),
+        Misconception(
+            "everything frozen at the start",
+            _em_frozen_both,
+            "You get {got}, expected is {expected}. You evaluate f and g at x0 in every step.",
+        ),
+        Misconception(
             "diffusion frozen at the start",
             _em_frozen,
             "You get {got}, expected is {expected}. You evaluate g at x0 in every step.",
@@ -388,6 +418,22 @@ def _coarser_numpy(dB, k):
 
 def _coarser_every_kth(dB, k):
     return dB[::k]
+
+
+def _coarser_every_last(dB, k):
+    return dB[k - 1 :: k]
+
+
+def _coarser_k_times(dB, k):
+    return k * dB[::k]
+
+
+def _coarser_flat(dB, k):
+    return dB.reshape(-1, k).sum(1)
+
+
+def _coarser_no_start(dB, k):
+    return dB.cumsum(0)[k - 1 :: k].diff(dim=0)
 
 
 def _coarser_scaled(dB, k):
@@ -445,6 +491,30 @@ COARSER = Exercise(
             _coarser_every_kth,
             "You get {got}, expected is {expected}. You leave increments out, and with them most "
             "of the way. Every k-th *place* is what is kept.",
+        ),
+        Misconception(
+            "the last of every k increments",
+            _coarser_every_last,
+            "You get {got}, expected is {expected}. You keep one increment of every k. A large "
+            "step goes the way of all k.",
+        ),
+        Misconception(
+            "one increment k times",
+            _coarser_k_times,
+            "You get {got}, expected is {expected}. You take one increment k times, as if the "
+            "others equalled it: too large a variance, and another path.",
+        ),
+        Misconception(
+            "paths and steps mixed",
+            _coarser_flat,
+            "Your reshape runs through the paths as well, and adds increments of different ones. "
+            "Keep the axes after the first: `[n / k, k, ...]`.",
+        ),
+        Misconception(
+            "the first step is lost",
+            _coarser_no_start,
+            "One step is missing: differences of n places are n − 1. The path begins at B = 0, "
+            "and that place counts.",
         ),
         Misconception(
             "the right variance, another path",
@@ -607,6 +677,23 @@ def _heat_batch(u, nu, delta):
     return nu * (u.roll(-1, 0) - 2 * u + u.roll(1, 0)) / delta**2
 
 
+def _heat_no_nu(u, nu, delta):
+    return heat_rate(u, 1.0, delta)
+
+
+def _heat_flat(u, nu, delta):
+    return nu * (u.roll(-1) - 2 * u + u.roll(1)) / delta**2
+
+
+def _heat_insulated(u, nu, delta):
+    wide = torch.cat([u[..., :1], u, u[..., -1:]], -1)
+    return nu * wide.diff(dim=-1).diff(dim=-1) / delta**2
+
+
+def _heat_one_sided(u, nu, delta):
+    return nu * (u.roll(-2, -1) - 2 * u.roll(-1, -1) + u) / delta**2
+
+
 def heat_cases(generator):
     first = torch.tensor([0.0, 1.0, 3.0, 0.0, 0.5], dtype=torch.float64)
     return [
@@ -669,6 +756,30 @@ HEAT = Exercise(
             _heat_one_u,
             "You get {got}, expected is {expected}. If all places are equally warm nothing may "
             "change. Try it with a constant u.",
+        ),
+        Misconception(
+            "ν is left out",
+            _heat_no_nu,
+            "You get {got}, expected is {expected}. How well the ring conducts plays no part in "
+            "yours.",
+        ),
+        Misconception(
+            "a roll without an axis",
+            _heat_flat,
+            "You get {got}, expected is {expected}. For a batch, `roll` without an axis carries "
+            "the end of one field to the start of the next. Give it the last axis.",
+        ),
+        Misconception(
+            "insulated ends",
+            _heat_insulated,
+            "You get {got}, expected is {expected}: they differ at the ends. You repeat the end "
+            "beyond itself, as if a wall stood there; on a ring first and last are neighbours.",
+        ),
+        Misconception(
+            "both neighbours on one side",
+            _heat_one_sided,
+            "You get {got}, expected is {expected}. Your numbers are right, one place too far "
+            "along the ring: you take u at i, i + 1 and i + 2.",
         ),
         Misconception(
             "a mean of the neighbours",
