@@ -23,7 +23,7 @@ PIP_FLAGS += --extra-index-url https://download.pytorch.org/whl/cpu
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help lab project test test-fast notebooks seeds experiments bench docs lint clean
+.PHONY: help lab project site test test-fast notebooks seeds experiments bench docs lint clean
 
 help:  ## this list
 	@echo "make TARGET [VARIABLE=value ...]"
@@ -37,6 +37,9 @@ project: $(VENV)/.project  ## every widget for a lecture hall, one at a time, in
 	COURSE_CONTEXT=projector JUPYTER_PATH=$(CURDIR)/deploy/projector $(RUN) -m voila notebooks/gallery.ipynb \
 	  --template=course --Voila.ip=127.0.0.1 --Voila.auto_token=True \
 	  --VoilaConfiguration.extension_denylist='["jupyterlab-jupytext"]' $(ARGS)
+
+site: $(VENV)/.site  ## the course as static pages, in build/site: for readers without Jupyter
+	$(RUN) tools/website.py
 
 test: $(VENV)/.dev  ## set up, and run every test (ARGS="-k solvers")
 	$(RUN) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
@@ -84,7 +87,11 @@ $(VENV)/.project: $(VENV)/.lab requirements-project.txt
 	$(RUN) -m pip install $(PIP_FLAGS) -r requirements-project.txt
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/bin/python requirements.txt requirements-dev.txt requirements-project.txt pyproject.toml
+$(VENV)/.site: $(VENV)/.lab requirements-site.txt
+	$(RUN) -m pip install $(PIP_FLAGS) -r requirements-site.txt
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python requirements.txt requirements-dev.txt requirements-project.txt requirements-site.txt pyproject.toml
 	@echo "Installing into $(VENV): some minutes the first time."
 	$(RUN) -m pip install $(PIP_FLAGS) -r requirements-dev.txt -e .
 	@touch $@ $(VENV)/.lab

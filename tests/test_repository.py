@@ -25,6 +25,7 @@ LAYOUT = """
 TARGETS = [
     "lab",
     "project",
+    "site",
     "test",
     "test-fast",
     "notebooks",
@@ -132,14 +133,18 @@ def test_licences_and_citation():
 # --- pins ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+FOR_DEVELOPERS = ("requirements-dev.txt", "requirements-project.txt", "requirements-site.txt")
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", *FOR_DEVELOPERS])
 def test_pins_are_exact(name):
     for line in requirements(name):
         assert re.fullmatch(r"[\w.-]+==[\w.]+(; .+)?", line), f"{name}: pin {line!r} with =="
 
 
 def test_pins_are_what_runs_here():
-    for line in requirements("requirements.txt") + requirements("requirements-dev.txt"):
+    others = [line for file in FOR_DEVELOPERS for line in requirements(file)]
+    for line in requirements("requirements.txt") + others:
         name, version = line.split(";")[0].strip().split("==")
         if ";" in line and not LINUX:
             continue
@@ -150,7 +155,7 @@ def test_pins_hold_all_that_is_imported():
     """A package that the code imports is pinned, not only along with something else."""
     pinned = {line.split("==")[0].lower() for line in requirements("requirements.txt")}
     developers = pinned | {
-        line.split("==")[0].lower() for line in requirements("requirements-dev.txt")
+        line.split("==")[0].lower() for file in FOR_DEVELOPERS for line in requirements(file)
     }
     owner = importlib.metadata.packages_distributions()
     # Parts of JupyterLab, ipywidgets and matplotlib; the pins of those decide their versions.
@@ -222,6 +227,7 @@ def test_help_lists_every_target(make):
         (["lint"], "-m ruff format --check ."),
         (["docs"], "tools/readme.py"),
         (["project", "ARGS=--port=8877"], "voila notebooks/gallery.ipynb"),
+        (["site"], "tools/website.py"),
     ],
 )
 def test_what_a_target_runs(make, arguments, expected):
