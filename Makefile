@@ -15,6 +15,8 @@ ARGS    :=
 NB      :=
 NAME    :=
 RUN     := $(VENV)/bin/python
+# A file stays on one worker; in the order of collection, so that the long browser file begins early.
+BY_FILE := --dist loadfile --no-loadscope-reorder
 FIRST   := lab/tree/notebooks/00_start_here.ipynb
 
 PIP_FLAGS := --disable-pip-version-check
@@ -42,10 +44,10 @@ site: $(VENV)/.site  ## the course as static pages, in build/site: for readers w
 	$(RUN) tools/website.py
 
 test: $(VENV)/.dev  ## set up, and run every test (ARGS="-k solvers")
-	$(RUN) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	$(RUN) -m pytest -n $(WORKERS) $(BY_FILE) $(ARGS)
 
 test-fast: $(VENV)/.dev  ## library and style: no notebook run, no browser, no install; about a minute
-	$(RUN) -m pytest -n $(WORKERS) --dist loadfile -m "not (notebook or browser or install or slow)" $(ARGS) tests
+	$(RUN) -m pytest -n $(WORKERS) $(BY_FILE) -m "not (notebook or browser or install or slow)" $(ARGS) tests
 
 notebooks: $(VENV)/.dev  ## execute notebooks in place (NB=04 for one, NB="03 04", ARGS=--check)
 	$(RUN) tools/execute_notebooks.py $(ARGS) $(NB)

@@ -220,7 +220,7 @@ def test_help_lists_every_target(make):
     ("arguments", "expected"),
     [
         (["lab", "ARGS=--no-browser --port 8899"], "00_start_here.ipynb --no-browser --port 8899"),
-        (["test", "ARGS=-k solvers"], "-m pytest -n 2 --dist loadfile -k solvers"),
+        (["test", "ARGS=-k solvers"], "-m pytest -n 2 --dist loadfile --no-loadscope-reorder -k solvers"),
         (["test-fast"], '-m "not (notebook or browser or install or slow)"'),
         (["notebooks", "NB=04"], "tools/execute_notebooks.py 04"),
         (["seeds", "NB=04"], "tools/execute_notebooks.py --seed 0-4 04"),
