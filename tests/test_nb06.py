@@ -1,7 +1,5 @@
 """Notebook 06: its equations, its faulty code, its stored table and its widget."""
 
-import importlib.util
-
 import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
@@ -18,6 +16,7 @@ from course_lib.sequences import fit_step, flow, pairs, sample_times
 from course_lib.solvers import odeint
 from course_lib.widgets import nb06 as widget
 from course_lib.widgets import sampling_explorer
+from experiments import dynamics
 
 NOTEBOOK = NOTEBOOKS_DIR / "06_learning_dynamics.ipynb"
 RING = systems.van_der_pol()
@@ -205,16 +204,8 @@ def test_the_mended_field_is_what_odeint_wants():
 # --- the stored table ----------------------------------------------------------------------------
 
 
-def experiment(name):
-    path = results.ROOT / "experiments" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_a_stored_row_can_be_made_again():
-    dynamics, table = experiment("dynamics"), results.load("dynamics")
+    table = results.load("dynamics")
     stored = results.row(table, gap=0.02, optimiser="Adam", steps=400, model="ResNet")["error"]
     again = dynamics.run(0.02, "Adam", 400, "ResNet", seed=0)
     assert again == pytest.approx(stored[0], rel=0.2)  # 400 steps magnify another CPU's rounding

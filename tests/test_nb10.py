@@ -1,6 +1,5 @@
 """Notebook 10: every numbered equation is checked, and its explorer does what the text says."""
 
-import importlib.util
 import math
 
 import matplotlib.pyplot as plt
@@ -14,8 +13,8 @@ from course_lib import control, results
 from course_lib.course_map import NOTEBOOKS_DIR
 from course_lib.exercises import grade
 from course_lib.exercises.nb10 import costates, hamiltonian, msa_step
-from course_lib.results import ROOT
 from course_lib.widgets import nb10, rho_explorer
+from experiments import msa
 
 NOTEBOOK = NOTEBOOKS_DIR / "10_optimal_control.ipynb"
 
@@ -260,17 +259,10 @@ def test_turnpike():
 # --- stored tables -------------------------------------------------------------------------------
 
 
-def experiment(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / "experiments" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_a_stored_row_can_be_made_again():
     """All but the seconds: L-BFGS on seed 0, the cheapest."""
     stored = results.row(results.load("msa"), method="L-BFGS", seed=0)
-    again = experiment("msa").row("L-BFGS", 0)
+    again = msa.row("L-BFGS", 0)
     assert abs(again["to_level"] - stored["to_level"]) <= 3
     assert again["loss"][0] == pytest.approx(stored["loss"][0], rel=1e-3)
     assert again["lowest"] < 1e-4

@@ -1,6 +1,5 @@
 """Notebook 12: its equations, its stored table and its two explorers."""
 
-import importlib.util
 import math
 
 import matplotlib.pyplot as plt
@@ -24,6 +23,7 @@ from course_lib.sequences import flow, rollout
 from course_lib.training import cosine
 from course_lib.widgets import chaos_explorer, cloud_explorer
 from course_lib.widgets import nb12 as widget
+from experiments import chaos
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -244,22 +244,12 @@ def test_blind_spots(true_runs):
 
 
 @pytest.fixture(scope="module")
-def chaos():
-    """The experiment's module."""
-    path = results.ROOT / "experiments" / "chaos.py"
-    spec = importlib.util.spec_from_file_location("chaos", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def chaos_data(chaos):
+def chaos_data():
     torch.set_default_dtype(torch.float64)
     return chaos.data(0)
 
 
-def test_a_stored_row_can_be_made_again(chaos, chaos_data):
+def test_a_stored_row_can_be_made_again(chaos_data):
     """One row of one seed: noisy data, windows of one step."""
     kept = results.row(results.load("chaos"), model="1")["vpt"][0]
     _, noisy, truth, _ = chaos_data
@@ -269,7 +259,7 @@ def test_a_stored_row_can_be_made_again(chaos, chaos_data):
     assert vpt.mean().item() == pytest.approx(kept, rel=0.2)  # chaos magnifies rounding
 
 
-def test_growing_windows_and_many_single_steps_cost_the_same(chaos):
+def test_growing_windows_and_many_single_steps_cost_the_same():
     def steps(name):
         horizons, updates = chaos.NOISY[name]
         return sum(horizons[k * len(horizons) // updates] for k in range(updates))
@@ -290,7 +280,7 @@ def test_what_the_text_says_of_the_noisy_models():
     assert sum(long["vpt"]) / sum(single["vpt"]) == pytest.approx(6 / 7, abs=0.01)
 
 
-def test_the_notebook_trains_as_the_experiment_does(chaos, chaos_data):
+def test_the_notebook_trains_as_the_experiment_does(chaos_data):
     """The same updates from the same seed: equal weights after a few of them."""
     _, noisy, *_ = chaos_data
     (fit,) = defined_in_the_notebook("fit_windows")

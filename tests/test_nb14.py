@@ -1,6 +1,5 @@
 """Notebook 14: its equations, its stored table and its widget."""
 
-import importlib.util
 import itertools
 import math
 
@@ -18,6 +17,7 @@ from course_lib.solvers import odeint
 from course_lib.sparse import bic, monomials, shoot, stlsq
 from course_lib.widgets import nb14 as widget
 from course_lib.widgets import recovery_explorer
+from experiments import ude
 
 NOTEBOOK = NOTEBOOKS_DIR / "14_universal_differential_equations.ipynb"
 ALPHA, BETA, GAMMA, DELTA = 1.3, 0.9, 0.8, 1.8
@@ -46,15 +46,6 @@ def source_with(text):
     return cell
 
 
-@pytest.fixture(scope="module")
-def experiment():
-    path = results.ROOT / "experiments" / "ude.py"
-    spec = importlib.util.spec_from_file_location("ude_experiment", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 # --- equations -----------------------------------------------------------------------------------
 
 
@@ -81,7 +72,7 @@ def test_known_terms_and_the_true_interaction_make_nature():
     assert (nothing - made).abs().max() > 0.1
 
 
-def test_the_loss_of_short_shots(experiment):
+def test_the_loss_of_short_shots():
     """(14.3): mean square over windows, times and components; zero for nature itself."""
     t = torch.linspace(0, 6, 61)
     times, states = windows(t[None], exact(t)[None], 6)
@@ -210,19 +201,19 @@ def test_the_line_of_exercise_4():
 # --- the stored table ----------------------------------------------------------------------------
 
 
-def test_a_stored_run_repeats(experiment):
+def test_a_stored_run_repeats():
     """The seventh realisation at 5% noise is trained again: same terms, same choice."""
     stored = results.row(results.load("ude"), noise=0.05, samples=61)
-    again = experiment.run(0.05, 61, 6)
+    again = ude.run(0.05, 61, 6)
     for key in ("network", "differences", "terms", "bic"):
         assert again[key] == stored[key][6], key
     assert again["coefs"] == pytest.approx(stored["coefs"][6], abs=1e-3)
 
 
-def test_further_training_lowers_the_loss_of_the_whole_trajectory(experiment):
+def test_further_training_lowers_the_loss_of_the_whole_trajectory():
     """From weights that are far off: five steps are enough to see it."""
-    t, data = experiment.measured(0.01, 61, 0)
-    model = experiment.Hybrid((ALPHA, -DELTA), seeded(3))
+    t, data = ude.measured(0.01, 61, 0)
+    model = ude.Hybrid((ALPHA, -DELTA), seeded(3))
     with torch.no_grad():
         for weight in model.parameters():
             weight *= 0.1  # nearly no interaction at all: far from the data
@@ -233,7 +224,7 @@ def test_further_training_lowers_the_loss_of_the_whole_trajectory(experiment):
         return (u - data).square().mean().item()
 
     before = loss()
-    experiment.polish(model, data, iterations=5)
+    ude.polish(model, data, iterations=5)
     assert loss() < 0.9 * before
 
 
@@ -253,13 +244,13 @@ def test_the_notebook_trains_what_the_experiment_trains():
     assert "steps=400, lr=1e-2" in source_with("def fit(model, data)")
 
 
-def test_right_and_wrong_supports(experiment):
+def test_right_and_wrong_supports():
     coefs = torch.zeros(6, 2)
-    assert not experiment.is_right(coefs)
+    assert not ude.is_right(coefs)
     coefs[4] = 1.0
-    assert experiment.is_right(coefs)
+    assert ude.is_right(coefs)
     coefs[0, 1] = 0.01
-    assert not experiment.is_right(coefs)
+    assert not ude.is_right(coefs)
 
 
 # --- the widget ----------------------------------------------------------------------------------

@@ -1,9 +1,7 @@
 """Notebook 17: every numbered equation is checked, and its explorer does what the text says."""
 
-import importlib.util
 import itertools
 import math
-import sys
 
 import matplotlib.pyplot as plt
 import pytest
@@ -18,8 +16,8 @@ from course_lib.exercises.nb17 import (
     sorted_cost,
     straightness,
 )
-from course_lib.results import ROOT
 from course_lib.widgets import nb17, transport_explorer
+from experiments import ladder, transport_weights
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -230,30 +228,20 @@ def test_backwards_the_equation_is_the_same():
 # --- stored results and the explorer -------------------------------------------------------------
 
 
-def experiment(name, monkeypatch):
-    monkeypatch.setattr(sys, "path", [str(ROOT / "experiments"), *sys.path])
-    spec = importlib.util.spec_from_file_location(name, ROOT / "experiments" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_a_stored_row_can_be_made_again(monkeypatch):
+def test_a_stored_row_can_be_made_again():
     """The measures of a stored net."""
     torch.set_default_dtype(torch.float32)
-    module = experiment("transport_weights", monkeypatch)
     stored = results.row(results.load("transport_weights"), alpha=1.0)
-    again = module.row(1.0, nb17.load_field(1.0))
+    again = transport_weights.row(1.0, nb17.load_field(1.0))
     assert again["kl"] == pytest.approx(stored["kl"], abs=2e-3)
     assert again["straightness"] == pytest.approx(stored["straightness"], rel=1e-3)
     assert again["ot_gap"] == pytest.approx(stored["ot_gap"], abs=5e-3)
-    assert tuple(module.ALPHAS) == nb17.ALPHAS
+    assert tuple(transport_weights.ALPHAS) == nb17.ALPHAS
 
 
 def test_measures_of_the_ladder(monkeypatch):
     """On a flow that is known: a field at rest, whose density is the Gaussian."""
     torch.set_default_dtype(torch.float32)
-    ladder = experiment("ladder", monkeypatch)
     monkeypatch.setattr(ladder, "PAIRS", 50)
     monkeypatch.setattr(ladder, "POINTS", 500)
     drift = transport.VelocityField(lambda t, x: torch.ones_like(x))

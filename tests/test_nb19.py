@@ -1,6 +1,5 @@
 """Notebook 19: every numbered equation is checked, and its explorer does what the text says."""
 
-import importlib.util
 import itertools
 import math
 
@@ -12,22 +11,14 @@ import torch
 from course_lib import datasets, flows, matching_plots, results, transport
 from course_lib.densities import GaussianMixture, Moons, eight_gaussians
 from course_lib.exercises.nb19 import cfm_loss, pair_at, pair_up
-from course_lib.results import ROOT
 from course_lib.widgets import matching_explorer, nb19
+from experiments import matching
 
 pytestmark = pytest.mark.usefixtures("float64")
 
 
 def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
-
-
-@pytest.fixture(scope="module")
-def experiment():
-    spec = importlib.util.spec_from_file_location("matching", ROOT / "experiments" / "matching.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 # --- the marginal velocity -----------------------------------------------------------------------
@@ -152,7 +143,7 @@ def test_a_plan_between_samples_is_a_sample():
 # --- digits --------------------------------------------------------------------------------------
 
 
-def test_bits_per_dimension(experiment):
+def test_bits_per_dimension():
     """(19.8): of the uniform density on 17 values, and the scale cancels."""
     d, scale = 64, 6.0
     log_p = -d * math.log(17 / scale)  # uniform on a cube of side 17/6
@@ -164,8 +155,8 @@ def test_bits_per_dimension(experiment):
             return torch.full((len(x),), log_p)
 
     torch.set_default_dtype(torch.float32)
-    digits = experiment.Digits()
-    assert scale == experiment.SCALE
+    digits = matching.Digits()
+    assert scale == matching.SCALE
     assert digits.quality(Uniform()) == pytest.approx(math.log2(17), rel=1e-6)
     x = digits.sample(50, seeded())
     assert x.shape == (50, 64) and abs(x.mean().item()) < 0.1
@@ -191,16 +182,16 @@ def test_the_perfect_fit_is_a_mixture_of_points_and_copies():
     assert torch.cdist(end, x).min(1).values.max() < 0.05
 
 
-def test_stored_rows_are_what_the_text_says(experiment):
+def test_stored_rows_are_what_the_text_says():
     """One evaluation an update against 4N; and who is first to equal quality."""
     rows = results.load("matching")["rows"]
     assert {row["part"] for row in rows} == {"moons", "digits"}
     for row in rows:
-        expected = 1 if row["method"] == "matching" else 4 * experiment.N[row["part"]]
+        expected = 1 if row["method"] == "matching" else 4 * matching.N[row["part"]]
         assert row["evaluations_per_update"] == expected
     for part, low, high in (("moons", 0.3, 0.7), ("digits", 2, 5)):
         own = [row for row in rows if row["part"] == part]
-        assert {row["seed"] for row in own} == set(experiment.SEEDS)
+        assert {row["seed"] for row in own} == set(matching.SEEDS)
         seconds = matching_plots.equal_quality(own)[1]
         assert low < seconds["likelihood"] / seconds["matching"] < high
 

@@ -1,6 +1,5 @@
 """Notebook 20: its equations, its stored table and its widget."""
 
-import importlib.util
 import math
 
 import matplotlib.pyplot as plt
@@ -31,21 +30,13 @@ from course_lib.sequences.spirals import draw_spirals
 from course_lib.solvers import odeint
 from course_lib.widgets import nb20 as widget
 from course_lib.widgets import noise_explorer
+from experiments import driven, identifiability
 
 pytestmark = pytest.mark.usefixtures("float64")
 
 
 def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
-
-
-def script(name):
-    """A module of experiments/."""
-    path = results.ROOT / "experiments" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"{name}_experiment", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 # --- controlled equations ------------------------------------------------------------------------
@@ -359,7 +350,7 @@ def test_a_stored_fit_repeats():
     rows = results.load("identifiability")["rows"]
     assert [r["fields"] for r in rows].count("front") == len(rows) / 2 == 10
     stored = next(r for r in rows if r["fields"] == "front and waves")
-    again = script("identifiability").run(stored["seed"], stored["begun"], stored["fields"])
+    again = identifiability.run(stored["seed"], stored["begun"], stored["fields"])
     assert again["nu"] == pytest.approx(stored["nu"], abs=0.02)
 
 
@@ -368,7 +359,7 @@ def test_a_stored_training_repeats():
     rows = results.load("driven")["rows"]
     assert [row["model"] for row in rows].count("GRU") == len(rows) / 2 == 10
     stored = next(row for row in rows if row["model"] == "GRU")
-    again = script("driven").run(stored["seed"], "GRU")
+    again = driven.run(stored["seed"], "GRU")
     assert again["accuracy"] == pytest.approx(stored["accuracy"], abs=0.05)
 
 

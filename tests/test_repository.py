@@ -220,7 +220,10 @@ def test_help_lists_every_target(make):
     ("arguments", "expected"),
     [
         (["lab", "ARGS=--no-browser --port 8899"], "00_start_here.ipynb --no-browser --port 8899"),
-        (["test", "ARGS=-k solvers"], "-m pytest -n 2 --dist loadfile --no-loadscope-reorder -k solvers"),
+        (
+            ["test", "ARGS=-k solvers"],
+            "-m pytest -n 2 --dist loadfile --no-loadscope-reorder -k solvers",
+        ),
         (["test-fast"], '-m "not (notebook or browser or install or slow)"'),
         (["notebooks", "NB=04"], "tools/execute_notebooks.py 04"),
         (["seeds", "NB=04"], "tools/execute_notebooks.py --seed 0-4 04"),
@@ -349,3 +352,11 @@ def test_binder_image_from_the_files_that_its_dockerfile_copies(clone, tmp_path)
     assert '"default_url": "/lab/tree/notebooks/00_' in run(
         "bash", "-c", f"cat {venv}/etc/jupyter/jupyter_server_config.d/course.json"
     )
+
+
+@pytest.mark.parametrize("arguments", [["check"], ["format", "--check"]], ids=" ".join)
+def test_ruff_has_nothing_to_say(arguments):
+    """What `make lint` runs."""
+    command = [sys.executable, "-m", "ruff", *arguments, "."]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from course_lib.flows import TanhField
-
-WIDTH = 0.5
+from course_lib.transport.crowd import Obstacle
 
 
 def steered_field(hidden: int = 64, generator: torch.Generator | None = None) -> TanhField:
@@ -30,7 +29,7 @@ def steered_field(hidden: int = 64, generator: torch.Generator | None = None) ->
     last = field.layers[-1]
     with torch.no_grad():
         near = field.layers[0].weight[: hidden // 2]
-        near[:, :2] /= WIDTH
+        near[:, :2] /= Obstacle.width
         near[:, 2:] = -near[:, :2]
         last.weight[2:] = 0
         last.bias[2:] = 0
@@ -43,17 +42,13 @@ def steered_field(hidden: int = 64, generator: torch.Generator | None = None) ->
 
 
 def steered_cost(weight: float) -> Callable[[float, Tensor], Tensor]:
-    """Q of states [n, 4]: each agent's own obstacle, of width 0.5.
+    """Q of states [n, 4]: each agent's own `Obstacle`, of the usual width.
 
     >>> steered_cost(50.0)(0.0, torch.tensor([[1.0, 2.0, 1.0, 2.0]])).item()
     50.0
     """
-
-    def cost(t: float, y: Tensor) -> Tensor:
-        square = (y[:, :2] - y[:, 2:]).square().sum(1)
-        return weight * torch.exp(-square / (2 * WIDTH**2))
-
-    return cost
+    obstacle = Obstacle(weight=weight)
+    return lambda t, y: obstacle(t, y[:, :2] - y[:, 2:])
 
 
 def steered_states(x: Tensor, centre: tuple[float, float]) -> Tensor:

@@ -100,7 +100,7 @@ def diagnose(method: str, tol: float, lam: float) -> str:
     """What is to be said about a solve, with the section of notebook 21 that says it at length."""
     run = solved(method, tol, lam)
     if run.error > 10:
-        return f"blows up: hλ = {run.h * lam:.3g} is outside its region of stability. Halve h (§1)."
+        return f"blows up: hλ = {run.h * lam:.3g} is outside its region of stability. Halve h (§6)."
     if method == "dopri5":
         least = 6 * lam * T / 3.3  # (21.4)
         if run.nfe < 1.6 * least:
