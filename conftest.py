@@ -7,6 +7,11 @@ test-fast` leaves out the first four.
 
 import os
 from collections import defaultdict
+from pathlib import Path
+
+# Before the first import of matplotlib: a list of fonts of our own. The user's may have been made
+# by an environment that was being removed, and then lacks the fonts that come with matplotlib.
+os.environ["MPLCONFIGDIR"] = str(Path(__file__).parent / "build" / "matplotlib")
 
 import hypothesis
 import matplotlib
