@@ -32,6 +32,7 @@ matplotlib.use("agg")
 torch.set_num_threads(1)
 # No deadline: a busy machine is no wrong answer. The same examples: a red build repeats.
 hypothesis.settings.register_profile("course", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("attack", deadline=None)  # `make attack`: new ones each time
 hypothesis.settings.load_profile("course")
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.nets import MLP
+from course_lib.solvers.errors import see
 
 Function = Callable[[Tensor], Tensor]
 
@@ -78,8 +79,8 @@ def milstein(f: Function, g: Function, x: Tensor, h: float, dB: Tensor) -> Tenso
 
 def _slope(g: Function, x: Tensor) -> Tensor:
     """g′(x), entrywise, without a graph: gradients of a loss do not pass through it."""
-    with torch.enable_grad():
-        x = x.detach().requires_grad_()
+    with torch.inference_mode(False), torch.enable_grad():
+        x = x.detach().clone().requires_grad_()
         noise = g(x)
         if not noise.requires_grad:  # a constant
             return torch.zeros_like(noise)
@@ -119,10 +120,26 @@ def sdeint(f: Function, g: Function, x0, h: float, dB: Tensor, method="Euler–M
     """
     if method not in STEPS:
         raise ValueError(f"unknown method {method!r}: choose from {list(STEPS)}")
-    step = STEPS[method]
-    states = [torch.as_tensor(x0, dtype=dB.dtype).expand(dB.shape[1:]).clone()]
+    if not (dB.is_floating_point() and dB.ndim and h > 0):
+        raise ValueError(
+            f"need h > 0 and increments [steps, paths] of floating-point numbers, got h = {h} and "
+            f"{[*dB.shape]} of {dB.dtype}. {see('arguments')}"
+        )
+    step, x0 = STEPS[method], torch.as_tensor(x0, dtype=dB.dtype)
+    try:
+        states = [x0.expand(dB.shape[1:]).clone()]
+    except RuntimeError as error:
+        raise ValueError(
+            f"x0 must be one number, or one for each of {[*dB.shape[1:]]} paths, got shape "
+            f"{[*x0.shape]}. {see('arguments')}"
+        ) from error
     for increment in dB:
         states.append(step(f, g, states[-1], h, increment))
+        if states[-1].shape != states[0].shape:
+            raise ValueError(
+                f"f and g must return the shape of x, {[*states[0].shape]}: with it and with what "
+                f"they return a step has shape {[*states[-1].shape]}. {see('arguments')}"
+            )
     path = torch.stack(states)
     if not bool(path[-1].isfinite().all()):
         bad = (~path.isfinite()).flatten(1).any(1)

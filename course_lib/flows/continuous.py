@@ -1,6 +1,7 @@
 """Continuous normalizing flows: the flow of a field, with log p integrated beside the state."""
 
 import copy
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -91,8 +92,8 @@ class ContinuousFlow(nn.Module):
         **options,
     ):
         super().__init__()
-        if T <= 0:
-            raise ValueError(f"T must be positive, got {T} {see('arguments')}")
+        if not 0 < T < math.inf:
+            raise ValueError(f"T must be positive and finite, got {T} {see('arguments')}")
         self.field, self.dim, self.T, self.solve = field, dim, T, solve
         self.trace = trace or exact_trace(field)
         self.calls = 0

@@ -16,6 +16,7 @@ from torch.nn.functional import linear
 
 from course_lib.nets import initialise
 from course_lib.solvers.errors import see
+from course_lib.solvers.field import ordinary_tensors
 
 __all__ = [
     "AutogradTrace",
@@ -162,6 +163,9 @@ class AutogradTrace:
         """Nothing is random here."""
 
     def __call__(self, field, t, x: Tensor, jacobian: bool = False) -> Divergence:
+        if torch.is_inference_mode_enabled():  # where all derivatives would be zero
+            with ordinary_tensors():
+                return self(field, float(t), x.clone(), jacobian)
         keep = torch.is_grad_enabled()
         with torch.enable_grad():
             point = x if keep and x.requires_grad else x.detach().requires_grad_()
@@ -218,6 +222,9 @@ class HutchinsonTrace:
                 f"no noise for points of shape {tuple(x.shape)}: call start(x) before the solve. "
                 + see("noise")
             )
+        if torch.is_inference_mode_enabled():
+            with ordinary_tensors():
+                return self(field, float(t), x.clone(), jacobian)
         keep = torch.is_grad_enabled()
         with torch.enable_grad():
             point = x if keep and x.requires_grad else x.detach().requires_grad_()

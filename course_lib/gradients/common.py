@@ -5,9 +5,16 @@ from dataclasses import dataclass, field
 import torch
 
 from course_lib.solvers.dense import Statistics
-from course_lib.solvers.errors import see
+from course_lib.solvers.errors import check_time_slope, see, wrong_result
 
-__all__ = ["GradientStatistics", "check_cotangent", "find_parameters", "time_gradients", "vjp"]
+__all__ = [
+    "GradientStatistics",
+    "check_cotangent",
+    "find_parameters",
+    "pull",
+    "time_gradients",
+    "vjp",
+]
 
 
 @dataclass
@@ -51,7 +58,8 @@ def find_parameters(func, adjoint_params, name: str) -> tuple[torch.Tensor, ...]
                 f"adjoint_params[{i}] must be a tensor, got {type(param).__name__}. "
                 + see("arguments")
             )
-    return tuple(param for param in params if param.requires_grad)
+    # one that is named twice would get its gradient twice
+    return tuple(param for param in dict.fromkeys(params) if param.requires_grad)
 
 
 def vjp(func, t: torch.Tensor, y: torch.Tensor, params, cotangent: torch.Tensor):
@@ -59,12 +67,28 @@ def vjp(func, t: torch.Tensor, y: torch.Tensor, params, cotangent: torch.Tensor)
     with torch.enable_grad():
         y = y.detach().requires_grad_()
         slope = func(t, y)
+    if not torch.is_tensor(slope) or slope.shape != y.shape or slope.dtype is not y.dtype:
+        raise wrong_result(slope, y.shape, y.dtype, y.device, float(t))
     if not slope.requires_grad:  # func is a constant
         return slope, torch.zeros_like(y), [torch.zeros_like(param) for param in params]
-    to_y, *to_params = torch.autograd.grad(
-        slope, (y, *params), cotangent, allow_unused=True, materialize_grads=True
-    )
+    to_y, *to_params = pull(slope, (y, *params), cotangent)
     return slope.detach(), to_y, to_params
+
+
+def pull(results, inputs, cotangents):
+    """The gradients of `inputs` from those of `results`; zero where nothing depends on one."""
+    try:
+        return torch.autograd.grad(
+            results, inputs, cotangents, allow_unused=True, materialize_grads=True
+        )
+    except RuntimeError as error:
+        if "graph a second time" not in str(error):
+            raise
+        raise ValueError(
+            "func uses a tensor that was computed from a parameter before the solve, and its graph "
+            "can be followed only once: compute it inside func, or name that tensor itself in "
+            f"adjoint_params. {see('another gradient')}"
+        ) from error
 
 
 def check_cotangent(gradient: torch.Tensor) -> None:
@@ -84,5 +108,7 @@ def time_gradients(field, times: list[float], ys, gradient, costate, t: torch.Te
     """
     factors = torch.cat([-costate[None], gradient[1:]])
     slopes = torch.stack([field(time, y) for time, y in zip(times, ys, strict=True)])
+    for time, slope in zip(times, slopes, strict=True):
+        check_time_slope(slope, time)
     products = (factors * slopes).reshape(len(times), -1).sum(dim=1)
     return products.to(dtype=t.dtype, device=t.device)

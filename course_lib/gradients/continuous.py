@@ -92,7 +92,7 @@ def odeint_adjoint(
 
 def solve_with_adjoint(problem: Problem, t: torch.Tensor, params, settings, path=None):
     """(solution, statistics); `path` is an object that records steps and then knows y(t)."""
-    times = errors.check_times(t)
+    times = errors.check_times(t, problem.field.time_dtype)
     if problem.y0.is_complex():
         raise TypeError(
             "the adjoint equation needs a real state: use torch.view_as_real(y0). "
@@ -111,7 +111,7 @@ class ContinuousAdjoint(torch.autograd.Function):
     def forward(ctx, setup, y0, t, *params):
         problem, steps, times, _, stats, path = setup
         watch = None if path is None else path.record
-        ys = torch.stack([y0, *problem.follow(steps, times, stats, watch)])
+        ys = problem.follow(steps, times, stats, watch)
         stats.nfe = problem.field.nfe
         stats.stored_states += 0 if path is None else path.stored_states()
         ctx.setup = setup
@@ -147,7 +147,7 @@ def adjoint_settings(rtol, atol, method, options, a_rtol, a_atol, a_method, a_op
             f"options were given for method {forward.name!r}, but the backward solve uses "
             f"{backward.name!r}: say its options too, adjoint_options={{...}}. {see('arguments')}"
         )
-    chosen = dict(options or {}) if a_options is None else dict(a_options)
+    chosen = errors.dict_of(options if a_options is None else a_options)
     norm = chosen.pop("norm", "seminorm")
     if norm not in NORMS:
         raise ValueError(
@@ -258,5 +258,5 @@ def backward_failure(error: SolverError, t1: float, t0: float) -> SolverError:
         "forward solve had no such trouble, its way back is unstable: put more times into t as "
         f"checkpoints, or take odeint_discrete_adjoint. {see('no way back')}",
         error.t,
-        error.solution,
+        error.solution[None],  # the unknowns of the backward solve, at this one time
     )

@@ -15,6 +15,7 @@ from course_lib.gradients.common import (
     GradientStatistics,
     check_cotangent,
     find_parameters,
+    pull,
     time_gradients,
 )
 from course_lib.solvers import errors
@@ -79,7 +80,7 @@ def odeint_discrete_adjoint(
     """
     params = find_parameters(func, adjoint_params, "odeint_discrete_adjoint")
     problem = Problem(func, y0, rtol, atol, method, options)
-    times = errors.check_times(t)
+    times = errors.check_times(t, problem.field.time_dtype)
     if not problem.method.explicit_rk:
         raise ValueError(
             f"the discrete adjoint is written for explicit Runge-Kutta methods, not for "
@@ -144,7 +145,7 @@ class DiscreteAdjoint(torch.autograd.Function):
     @staticmethod
     def forward(ctx, setup, y0, t, *params):
         problem, steps, times, tape, stats = setup
-        ys = torch.stack([y0, *problem.follow(steps, times, stats, tape.record)])
+        ys = problem.follow(steps, times, stats, tape.record)
         stats.nfe, stats.stored_states = problem.field.nfe, len(tape.states)
         ctx.setup = setup
         ctx.save_for_backward(ys, t, *params)
@@ -219,6 +220,4 @@ def step_back(field, method, t0: float, t1: float, y, costate, times, gradients,
             early = len(times) - at_end
             results.append(torch.stack(interpolate(field, method, step, times[:early])))
             cotangents.append(gradients[:early])
-    return torch.autograd.grad(
-        results, (y, *params), cotangents, allow_unused=True, materialize_grads=True
-    )
+    return pull(results, (y, *params), cotangents)

@@ -4,9 +4,12 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from course_lib.gradients.common import GradientStatistics
+from course_lib.gradients.common import GradientStatistics, find_parameters
+from course_lib.solvers import errors
 from course_lib.solvers.errors import see
+from course_lib.solvers.field import Field
 from course_lib.solvers.integrate import odeint
+from course_lib.solvers.steps import jacobians
 
 __all__ = ["finite_differences", "forward_sensitivities"]
 
@@ -41,6 +44,13 @@ def finite_differences(
     """
     if eps is not None and not eps > 0:
         raise ValueError(f"eps must be positive, got {eps!r}. {see('arguments')}")
+    for i, tensor in enumerate(inputs):
+        if not tensor.is_floating_point() or not tensor.is_contiguous():
+            raise ValueError(
+                f"inputs[{i}] must be a contiguous tensor of floating-point numbers, because its "
+                "entries are changed one by one: use .contiguous() or .to(torch.float64). "
+                + see("arguments")
+            )
     base = None if central else loss()
     gradients = []
     for tensor in inputs:
@@ -51,13 +61,15 @@ def finite_differences(
         entries = tensor.detach().view(-1)
         for i, value in enumerate(entries.tolist()):
             size = relative * max(1.0, abs(value)) if eps is None else eps
-            entries[i] = value + size
-            above, upper = loss(), entries[i].item()
-            if central:
-                entries[i] = value - size
-                base = loss()
-            lower = entries[i].item() if central else value
-            entries[i] = value
+            try:
+                entries[i] = value + size
+                above, upper = loss(), entries[i].item()
+                if central:
+                    entries[i] = value - size
+                    base = loss()
+                lower = entries[i].item() if central else value
+            finally:  # if loss() fails, the input is as it was
+                entries[i] = value
             gradient.view(-1)[i] = (above - base) / (upper - lower)
         gradients.append(gradient)
     return gradients
@@ -89,12 +101,23 @@ def forward_sensitivities(
     >>> round(S[-1].item(), 6)  # d exp(2 rate) / d rate = 2 e
     5.436564
     """
-    if not isinstance(y0, torch.Tensor):
+    if not isinstance(y0, torch.Tensor) or y0.is_complex():
+        kind = y0.dtype if isinstance(y0, torch.Tensor) else type(y0).__name__
         raise TypeError(
-            f"forward_sensitivities needs y0 as one tensor, got {type(y0).__name__}. "
+            f"forward_sensitivities needs y0 as one tensor of real numbers, got {kind}. "
             + see("arguments")
         )
-    params, y0 = tuple(params), y0.detach()
+    given = [params] if isinstance(params, torch.Tensor) else list(params)
+    params = find_parameters(func, given, "forward_sensitivities")
+    if len(params) < len(given):
+        raise ValueError(
+            "every one of params must require a gradient, and be named once: "
+            f"call requires_grad_() on it, or leave it out. {see('arguments')}"
+        )
+    errors.check_state(y0)
+    errors.check_func(func)
+    y0 = y0.detach()
+    field = Field(func, y0)  # checks what func returns, which otherwise is not seen by odeint
     n, p = y0.numel(), sum(param.numel() for param in params)
     identity = torch.eye(n, dtype=y0.dtype, device=y0.device)
     start = [identity] if wrt_y0 else []
@@ -105,15 +128,10 @@ def forward_sensitivities(
         y, sensitivity = state
         with torch.enable_grad():
             y = y.detach().requires_grad_()
-            slope = func(time, y)
-            flat = slope.reshape(-1)
+            slope = field(float(time), y)
         blocks = [y.new_zeros(n, n), y.new_zeros(n, p)]
-        if slope.requires_grad:  # all rows of ∂f/∂y and ∂f/∂θ with one call
-            rows = torch.autograd.grad(
-                flat, (y, *params), identity, is_grads_batched=True, allow_unused=True,
-                materialize_grads=True,
-            )  # fmt: skip
-            blocks = [row.reshape(n, -1) for row in rows]
+        if slope.requires_grad and n:  # all rows of ∂f/∂y and ∂f/∂θ with one call
+            blocks = jacobians(slope, (y, *params), identity)
         jacobian, *by_params = blocks
         change = jacobian @ sensitivity
         if p:
@@ -123,4 +141,4 @@ def forward_sensitivities(
     with torch.no_grad():
         (ys, sensitivity), solved = odeint(coupled, (y0, start), t, return_stats=True, **keywords)
     stats.nfe, stats.accepted, stats.rejected = solved.nfe, solved.accepted, solved.rejected
-    return ys, sensitivity.reshape(len(t), *y0.shape, -1), stats
+    return ys, sensitivity.reshape(len(t), *y0.shape, start.shape[1]), stats

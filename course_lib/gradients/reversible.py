@@ -6,7 +6,6 @@ Reversible Heun carries two states, y and z. A step forwards and the same step u
     y₁ = y₀ + h (f(z₀) + f(z₁)) / 2      y₀ = y₁ - h (f(z₀) + f(z₁)) / 2
 """
 
-import math
 from itertools import pairwise
 
 import torch
@@ -21,7 +20,9 @@ from course_lib.gradients.common import (
 )
 from course_lib.solvers import errors
 from course_lib.solvers.errors import SolverError, see
+from course_lib.solvers.field import ordinary_tensors
 from course_lib.solvers.integrate import Problem
+from course_lib.solvers.steps import ceil
 
 __all__ = ["odeint_reversible"]
 
@@ -72,7 +73,7 @@ def odeint_reversible(
         raise TypeError(
             "odeint_reversible needs a real state: use torch.view_as_real(y0). " + see("arguments")
         )
-    times = errors.check_times(t)
+    times = errors.check_times(t, problem.field.time_dtype)
     stats = GradientStatistics(stored_states=len(times) + 1)
     setup = (problem, times, grids(times, problem.options), stats)
     ys = problem.unpack(Reversible.apply(setup, problem.y0, t, *params))
@@ -82,7 +83,7 @@ def odeint_reversible(
 def grids(times: list[float], options: dict) -> list[list[float]]:
     """For each interval between output times the ends of its equal steps."""
     size = options["step_size"]
-    counts = [max(1, math.ceil(abs(b - a) / size - 1e-9)) for a, b in pairwise(times)]
+    counts = [max(1, ceil(abs(b - a) / size - 1e-9)) for a, b in pairwise(times)]
     if sum(counts) > options["max_num_steps"]:
         raise ValueError(
             f"step_size {size:g} needs {sum(counts)} steps, more than max_num_steps "
@@ -100,21 +101,24 @@ class Reversible(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, setup, y0, t, *params):
-        problem, _, intervals, stats = setup
+        problem, times, intervals, stats = setup
         field, y, z = problem.field, y0, y0
         solution, f = [y0], None
-        for grid in intervals:
-            f = field(grid[0], z) if f is None else f
-            for t0, t1 in pairwise(grid):
-                h = t1 - t0
-                z = torch.add(torch.add(y, f, alpha=h), y - z)
-                y = torch.add(y, f, alpha=h / 2)
-                f = field(t1, z)
-                y.add_(f, alpha=h / 2)
-                stats.accepted += 1
-            if not errors.all_finite(y):
-                raise blown_up(grid[0], grid[-1], solution[-1].detach())
-            solution.append(y)
+        with ordinary_tensors():
+            for grid in intervals:
+                f = field(grid[0], z) if f is None else f
+                for t0, t1 in pairwise(grid):
+                    h = t1 - t0
+                    z = torch.add(torch.add(y, f, alpha=h), y - z)
+                    y = torch.add(y, f, alpha=h / 2)
+                    f = field(t1, z)
+                    y.add_(f, alpha=h / 2)
+                    stats.accepted += 1
+                if not errors.all_finite(y):
+                    error = blown_up(grid[0], grid[-1], solution[-1])
+                    problem.complete(error, times, solution)
+                    raise error
+                solution.append(y)
         ys = torch.stack(solution)
         stats.nfe = field.nfe
         ctx.setup = setup

@@ -40,7 +40,7 @@ def adaptive_steps(
         else:
             yield None
             if abs(t1 - t0) <= smallest or not (math.isfinite(error) or all_finite(k0)):
-                raise underflow(method, step, error)
+                raise underflow(method, step, error, float(atol))
 
 
 def size_factor(error: float, order: int, options: dict, may_grow: bool) -> float:
@@ -102,7 +102,7 @@ def too_many_steps(tried: int, t0: float, y0, t_end: float, size: float) -> Solv
     )
 
 
-def underflow(method: Method, step: Step, error: float) -> SolverError:
+def underflow(method: Method, step: Step, error: float, atol: float) -> SolverError:
     """No step is small enough, because func is not finite or the solution not smooth."""
     h = step.t1 - step.t0
     for c, k in zip(method.c, step.slopes, strict=True):
@@ -115,6 +115,13 @@ def underflow(method: Method, step: Step, error: float) -> SolverError:
                 step.t0,
                 step.y0,
             )
+    if atol == 0 and not (step.y0 * step.y1).all():
+        return SolverError(
+            f"atol = 0 asks for an entry of y that is 0 near t = {step.t0:.9g} without any error, "
+            f"which no step is short enough for: give an atol > 0. {see('digits')}",
+            step.t0,
+            step.y0,
+        )
     return SolverError(
         f"the step size fell to {abs(h):.1e} at t = {step.t0:.9g} and the error estimate is still "
         f"{error:.1e} times what rtol and atol allow. The solution blows up or jumps there (stop "

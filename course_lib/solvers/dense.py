@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import torch
 
-from course_lib.solvers.errors import see
-from course_lib.solvers.field import Field, Step
+from course_lib.solvers.errors import SolverError, all_finite, see
+from course_lib.solvers.field import Field, Step, ordinary_tensors
 from course_lib.solvers.methods import Method
 from course_lib.solvers.steps import combine
 
-__all__ = ["DenseOutput", "Statistics", "end_slopes", "interpolate"]
+__all__ = ["DenseOutput", "Statistics", "end_slopes", "interpolate", "not_between"]
 
 
 def end_slopes(field: Field, method: Method, step: Step) -> tuple[torch.Tensor, torch.Tensor]:
@@ -47,6 +47,17 @@ def interpolate(field: Field, method: Method, step: Step, times: list[float]) ->
         torch.stack(vectors).reshape(len(vectors), step.y0.numel()),
     )
     return list(states.reshape(len(times), *step.y0.shape).unbind())
+
+
+def not_between(t0: float, y0: torch.Tensor) -> SolverError:
+    """The steps are fine, but func is not at one of their ends, from where one interpolates."""
+    return SolverError(
+        f"the state between the steps, after t = {t0:g}, is NaN or Inf although the steps are "
+        "finite: func is not finite at the end of one of them, and dense output takes the slope "
+        f"there. Ask only for times at the ends of steps, or stop earlier. {see('underflow')}",
+        t0,
+        y0,
+    )
 
 
 @dataclass
@@ -104,9 +115,12 @@ class DenseOutput:
         sign = 1 if self.ts[-1] > self.ts[0] else -1
         owner = torch.searchsorted(sign * self.ts[1:], sign * flat)
         states = []
-        for i in torch.unique(owner).tolist():
-            times = flat[owner == i].tolist()
-            states += interpolate(problem.field, problem.method, self._steps[i], times)
+        with ordinary_tensors():
+            for i in torch.unique(owner).tolist():
+                times = flat[owner == i].tolist()
+                states += interpolate(problem.field, problem.method, self._steps[i], times)
+                if not all_finite(states[-1]):
+                    raise not_between(self._steps[i].t0, self._steps[i].y0)
         # the states came out step by step; put them in the order in which they were asked for
         states = torch.stack(states)[torch.argsort(torch.argsort(owner, stable=True))]
         return problem.unpack(states if t.dim() else states[0])

@@ -3,6 +3,7 @@
 import inspect
 import math
 import warnings
+from collections.abc import Mapping
 from numbers import Real
 
 import torch
@@ -10,6 +11,15 @@ import torch
 from course_lib.solvers.methods import METHODS, Method
 
 __all__ = ["SECTIONS", "SolverError", "see"]
+
+DTYPES = (
+    torch.float32,
+    torch.float64,
+    torch.complex64,
+    torch.complex128,
+    torch.float16,
+    torch.bfloat16,
+)
 
 SECTIONS = (
     "underflow",
@@ -71,23 +81,33 @@ _ADAPTIVE_OPTIONS = {"first_step": None, "safety": 0.9, "min_factor": 0.2, "max_
 def check_method(name: str | None) -> Method:
     """The method of that name; None means dopri5, as it does in torchdiffeq."""
     name = "dopri5" if name is None else name
-    if name not in METHODS:
+    if not isinstance(name, str) or name not in METHODS:
         raise ValueError(
             f"method {name!r} is not known: choose one of {sorted(METHODS)}. {see('guide')}"
         )
     return METHODS[name]
 
 
+def dict_of(options) -> dict:
+    """A copy of options; empty if they are None."""
+    if not isinstance(options, Mapping | None):
+        raise TypeError(
+            f"options must be a dictionary such as {{'step_size': 0.1}}, got {options!r}. "
+            + see("arguments")
+        )
+    return dict(options or {})
+
+
 def check_options(method: Method, options: dict | None) -> dict:
     """The options with their defaults filled in; unknown names and useless values are refused."""
-    options = dict(options or {})
+    options = dict_of(options)
     allowed = dict(_COMMON_OPTIONS)
     if method.adaptive:
         allowed |= _ADAPTIVE_OPTIONS
-    unknown = sorted(set(options) - set(allowed))
+    unknown = sorted(map(repr, set(options) - set(allowed)))
     if unknown:
         raise ValueError(
-            f"unknown option {', '.join(map(repr, unknown))} for method {method.name!r}: "
+            f"unknown option {', '.join(unknown)} for method {method.name!r}: "
             f"it knows {sorted(allowed)}. {see('arguments')}"
         )
     idle = sorted(set(options) & set(_ADAPTIVE_OPTIONS))
@@ -99,11 +119,12 @@ def check_options(method: Method, options: dict | None) -> dict:
     for name, value in options.items():
         if value is None:
             continue
-        if not _is_number(value) or not 0 < value < math.inf:
+        number = _number(value)
+        if number is None or not 0 < number < math.inf:
             raise ValueError(
                 f"option {name!r} must be a positive number, got {value!r}. {see('arguments')}"
             )
-        options[name] = float(value)
+        options[name] = number
     merged = allowed | options
     if method.adaptive and not merged["min_factor"] < 1 < merged["max_factor"]:
         raise ValueError(
@@ -118,26 +139,32 @@ def check_options(method: Method, options: dict | None) -> dict:
     return merged
 
 
-def _is_number(value) -> bool:
-    """Whether it is one real number, perhaps as a tensor without dimensions."""
-    return isinstance(value, Real) or (torch.is_tensor(value) and value.dim() == 0)
+def _number(value) -> float | None:
+    """One real number, perhaps a tensor without dimensions, as a float; None if it is not one."""
+    if torch.is_tensor(value):
+        return None if value.dim() or value.is_complex() or value.is_meta else float(value.item())
+    try:
+        return float(value) if isinstance(value, Real) else None
+    except OverflowError:  # an integer beyond all floats
+        return math.inf
 
 
 def check_tolerances(rtol: float, atol: float) -> tuple[float, float]:
     """Both as floats."""
-    for name, value in (("rtol", rtol), ("atol", atol)):
-        if not _is_number(value):
+    numbers = _number(rtol), _number(atol)
+    for name, value, number in zip(("rtol", "atol"), (rtol, atol), numbers, strict=True):
+        if number is None:
             raise TypeError(
                 f"{name} must be one number for the whole state, got {value!r}. "
                 + see("hard sample")
             )
-        if not 0 <= value < math.inf:
+        if not 0 <= number < math.inf:
             raise ValueError(f"{name} must be a number ≥ 0, got {value!r}. {see('digits')}")
-    if rtol == 0 and atol == 0:
+    if numbers == (0, 0):
         raise ValueError(
             f"rtol and atol are both 0: no step could be accurate enough. {see('digits')}"
         )
-    return float(rtol), float(atol)
+    return numbers
 
 
 def check_func(func) -> None:
@@ -159,6 +186,11 @@ def all_finite(y: torch.Tensor) -> bool:
     return math.isfinite(norm) or bool(torch.isfinite(y).all())
 
 
+def _has_numbers(x: torch.Tensor) -> bool:
+    """Whether all entries are there, one beside the other: neither sparse nor on "meta"."""
+    return x.layout is torch.strided and not x.is_meta
+
+
 def check_state(y0: torch.Tensor, name: str = "y0") -> None:
     """Refuse a state on which no solver could start."""
     if not isinstance(y0, torch.Tensor):
@@ -172,10 +204,35 @@ def check_state(y0: torch.Tensor, name: str = "y0") -> None:
             f"use {name}.to(torch.float32) or write its numbers with a decimal point. "
             + see("arguments")
         )
+    if y0.dtype not in DTYPES or not _has_numbers(y0):
+        raise TypeError(
+            f"{name} is {y0.dtype}, {y0.layout} on {y0.device}, and torch cannot calculate with it "
+            f"as a solver must: use {name}.to(torch.float32), .to_dense() or a real device. "
+            + see("arguments")
+        )
     if not all_finite(y0):
         raise ValueError(
             f"{name} contains NaN or Inf: look at how it was made; nothing was solved. "
             + see("underflow")
+        )
+
+
+def check_precision(y0: torch.Tensor, rtol: float) -> None:
+    """Refuse a tolerance below what a half can tell apart: steps would be lost in rounding."""
+    eps = torch.finfo(y0.dtype).eps
+    if y0.dtype in (torch.float16, torch.bfloat16) and rtol < eps:
+        raise ValueError(
+            f"rtol = {rtol:g} is below the precision of {y0.dtype}, {eps:.1e}: small steps "
+            f"would be lost: use float32, or a larger rtol. {see('digits')}"
+        )
+
+
+def check_linear_algebra(y0: torch.Tensor) -> None:
+    """Refuse a state for which implicit Euler has no derivative or no linear solver."""
+    if y0.dtype not in (torch.float32, torch.float64):
+        raise TypeError(
+            f"implicit_euler solves linear equations in real numbers, and y0 is {y0.dtype}: use "
+            f"torch.view_as_real for complex numbers, float32 for halves. {see('arguments')}"
         )
 
 
@@ -210,10 +267,13 @@ def check_parts(parts, shapes: list, t: float) -> None:
         )
 
 
-def check_times(t: torch.Tensor) -> list[float]:
-    """The output times as Python floats, strictly increasing or strictly decreasing."""
-    if not isinstance(t, torch.Tensor) or not t.is_floating_point():
-        kind = t.dtype if isinstance(t, torch.Tensor) else type(t).__name__
+def check_times(t: torch.Tensor, dtype: torch.dtype = torch.float64) -> list[float]:
+    """The output times as Python floats, strictly increasing or strictly decreasing.
+
+    `dtype` is that of the times which func will see, the state's; it must have room for them.
+    """
+    if not isinstance(t, torch.Tensor) or not t.is_floating_point() or not _has_numbers(t):
+        kind = f"{t.dtype}, {t.layout}" if isinstance(t, torch.Tensor) else type(t).__name__
         raise TypeError(
             f"t must be a 1-D tensor of floating-point times, got {kind}: "
             f"use torch.tensor([0.0, 1.0]) or torch.linspace(0, 1, 11). {see('arguments')}"
@@ -236,7 +296,31 @@ def check_times(t: torch.Tensor) -> list[float]:
                 f"but t[{i - 1}] = {times[i - 1]:g} is followed by t[{i}] = {times[i]:g}: "
                 f"sort it and drop repeated times (torch.unique does both). {see('arguments')}"
             )
+    largest = max(map(abs, [times[0], times[-1], times[-1] - times[0]]))
+    if largest > torch.finfo(dtype).max:
+        raise ValueError(
+            f"t runs from {times[0]:g} to {times[-1]:g}, which is more than {dtype} can hold: "
+            f"use y0.double(), or measure time in a larger unit. {see('arguments')}"
+        )
     return times
+
+
+def as_time(name: str, value) -> float:
+    """One end of an interval as a float."""
+    number = _number(value)
+    if number is None:
+        raise TypeError(f"{name} must be a number, got {value!r}. {see('arguments')}")
+    return number
+
+
+def check_time_slope(slope: torch.Tensor, t: float) -> None:
+    """Refuse a slope at an output time from which the gradient of that time would be NaN."""
+    if not all_finite(slope):
+        raise ValueError(
+            f"t requires a gradient, which is made from func at the output times, and at t = {t:g} "
+            f"func is NaN or Inf: solve with t.detach(), or leave that time out. "
+            + see("time gradients", "underflow")
+        )
 
 
 def check_pair(y0: torch.Tensor, shapes: list | None) -> None:
@@ -268,6 +352,11 @@ def wrong_result(k, shape, dtype, device, t: float) -> Exception:
             f"{where} shape {tuple(k.shape)}, but the state has shape {tuple(shape)}: "
             "dy/dt must have the shape of y, or it would be broadcast silently. " + see("arguments")
         )
+    if k.layout is not torch.strided:
+        return TypeError(
+            f"{where} a tensor of layout {k.layout}, and states are dense: return k.to_dense(). "
+            + see("arguments")
+        )
     return TypeError(
         f"{where} {k.dtype} on {k.device}, but the state is {dtype} on {device}: "
         f"convert y0, or the module with .to(y0.dtype) or .to(y0.device). {see('arguments')}"
@@ -288,6 +377,15 @@ def explain_call(error: TypeError, func) -> None:
             f"func is called as func(t, y), time first, but yours takes {signature}: "
             f"add the argument, or wrap it: odeint(lambda t, y: func(y), ...). {see('arguments')}"
         ) from error
+
+
+def changed_in_place(t: float) -> ValueError:
+    """func wrote into its arguments, which the solver still needs."""
+    return ValueError(
+        f"func changed its argument t or y in place at t = {t:g}, and the solver goes on from it: "
+        "work on a copy, y = y.clone(), or write y * 2 instead of y.mul_(2) or y *= 2. "
+        + see("arguments")
+    )
 
 
 _warned: set[str] = set()

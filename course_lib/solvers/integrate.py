@@ -8,9 +8,15 @@ import torch
 
 from course_lib.solvers import errors
 from course_lib.solvers.adaptive import adaptive_steps
-from course_lib.solvers.dense import DenseOutput, Statistics, end_slopes, interpolate
+from course_lib.solvers.dense import (
+    DenseOutput,
+    Statistics,
+    end_slopes,
+    interpolate,
+    not_between,
+)
 from course_lib.solvers.errors import SolverError
-from course_lib.solvers.field import Field, Step, WatchedField
+from course_lib.solvers.field import Field, Step, WatchedField, ordinary_tensors
 from course_lib.solvers.steps import fixed_steps, time_grid
 
 __all__ = ["Problem", "odeint", "odeint_dense"]
@@ -79,14 +85,13 @@ def odeint(
     40
     """
     problem = Problem(func, y0, rtol, atol, method, options)
-    times = errors.check_times(t)
+    times = errors.check_times(t, problem.field.time_dtype)
     state, field, stats = problem.y0, problem.field, Statistics()
     time_gradient = t.requires_grad and torch.is_grad_enabled() and len(times) > 1
     if time_gradient:  # starting dt later from the same y0 is starting here from y0 - f dt
         state = state - _zero(t[0], state) * _slope(field, times[0], state)
     steps = problem.steps(state, times, torch.finfo(t.dtype).eps)
-    solution = [problem.y0, *problem.follow(steps, times, stats)]
-    ys = torch.stack(solution)
+    ys = problem.follow(steps, times, stats)
     if time_gradient:
         slopes = [_slope(field, time, y) for time, y in zip(times[1:], ys[1:], strict=True)]
         shift = _zero(t[1:], state).reshape(-1, *[1] * state.dim())
@@ -121,16 +126,18 @@ def odeint_dense(
             f"odeint_dense has no output times to step to: give method {problem.method.name!r} "
             f"its step, options={{'step_size': h}}. {errors.see('one step')}"
         )
-    times = errors.check_times(torch.tensor([float(t0), float(t1)], dtype=torch.float64))
+    ends = torch.tensor([errors.as_time("t0", t0), errors.as_time("t1", t1)], dtype=torch.float64)
+    times = errors.check_times(ends, problem.field.time_dtype)
     stats, steps = Statistics(), []
     try:
-        for step in problem.steps(problem.y0, times, torch.finfo(torch.float64).eps):
-            if step is None:
-                stats.rejected += 1
-            else:
-                end_slopes(problem.field, problem.method, step)
-                steps.append(step)
-        problem.check_end(problem.y0, steps[-1])
+        with ordinary_tensors():
+            for step in problem.steps(problem.y0, times, torch.finfo(torch.float64).eps):
+                if step is None:
+                    stats.rejected += 1
+                else:
+                    end_slopes(problem.field, problem.method, step)
+                    steps.append(step)
+            problem.check_end(problem.y0, steps[-1])
     except SolverError as error:
         ends = [times[0], *(step.t1 for step in steps)]
         problem.complete(error, ends, [problem.y0, *(step.y1 for step in steps)])
@@ -158,6 +165,13 @@ class Problem:
             errors.check_state(y0)
         if self.method.name == "leapfrog":
             errors.check_pair(y0, self.shapes)
+        if self.method.name == "implicit_euler":
+            errors.check_linear_algebra(y0)
+        if self.adaptive:
+            errors.check_precision(y0, self.rtol)
+        if y0.is_inference():  # autograd would refuse it
+            with ordinary_tensors():
+                y0 = y0.clone()
         self.y0 = y0
         self.field = Field(func, y0)
 
@@ -202,62 +216,82 @@ class Problem:
             self.grid = time_grid(times[0], times[-1], size, self.options["max_num_steps"], eps)
         return fixed_steps(self.field, self.method, y0, self.grid)
 
-    def follow(self, steps, times: list[float], stats: Statistics, watch=None) -> list:
-        """The states at times[1:], from the steps as they come; `watch(step)` sees each one kept.
+    def follow(self, steps, times: list[float], stats: Statistics, watch=None) -> torch.Tensor:
+        """The states at all times, from the steps as they come; `watch(step)` sees each one kept.
 
         Counts the steps in `stats`. A `SolverError` leaves with the solution up to there.
         """
         solution = [self.y0]
         sign = 1 if times[-1] > times[0] else -1
         try:
-            for step in steps:
-                if step is None:
-                    stats.rejected += 1
-                    continue
-                stats.accepted += 1
-                done = len(solution)  # output times reached
-                if step.t1 == times[done]:
-                    solution.append(step.y1)
-                elif (step.t1 - times[done]) * sign > 0:
-                    stop = bisect_right(times, sign * step.t1, done, key=lambda time: sign * time)
-                    solution += interpolate(self.field, self.method, step, times[done:stop])
-                if watch is not None:
-                    watch(step)
-            if len(times) > 1:
-                self.check_end(self.y0, step)
+            with ordinary_tensors():
+                for step in steps:
+                    if step is None:
+                        stats.rejected += 1
+                        continue
+                    stats.accepted += 1
+                    done = len(solution)  # output times reached
+                    if step.t1 == times[done]:
+                        solution.append(step.y1)
+                    elif (step.t1 - times[done]) * sign > 0:
+                        stop = bisect_right(times, sign * step.t1, done, key=lambda t: sign * t)
+                        solution += interpolate(self.field, self.method, step, times[done:stop])
+                    if watch is not None:
+                        watch(step)
+                ys = torch.stack(solution)
+                if not errors.all_finite(ys):
+                    done = [errors.all_finite(y) for y in solution].index(False) - 1
+                    if self.adaptive:
+                        raise overflow(times[done + 1], times[done], solution[done])
+                    self.check_end(self.y0, step)
+                    raise not_between(times[done], solution[done])
         except SolverError as error:
             self.complete(error, times, solution)
             raise
-        return solution[1:]
+        return ys
 
     def check_end(self, y0, last: Step) -> None:
-        """Raise if the last state of fixed steps is not finite.
+        """Raise if the last state is not finite.
 
-        NaN and Inf never leave a state again, so this one look is enough. Only if it fails is the
-        solve repeated, with a look at every call, to name the time.
+        NaN and Inf never leave a state again, so this one look is enough. Only if it fails are
+        fixed steps repeated, with a look at every call, to name the time.
         """
-        if self.adaptive or errors.all_finite(last.y1):
+        if errors.all_finite(last.y1):
             return
+        if self.adaptive:
+            raise overflow(last.t1, last.t0, last.y0)
         with torch.no_grad():
             for step in fixed_steps(WatchedField(self.field), self.method, y0, self.grid):
                 if not errors.all_finite(step.y1):
-                    break
+                    raise overflow(step.t1, step.t0, step.y0)
         raise SolverError(
-            f"the state became NaN or Inf in the step to t = {step.t1:g}, although func was "
-            "finite: it grew beyond the range of its dtype. Take a smaller step_size, or stop "
-            f"earlier. {errors.see('underflow')}",
-            step.t0,
-            step.y0,
+            "NaN or Inf came up in the solve, but not when it was repeated to find out where: func "
+            "must return the same for the same arguments (does it draw noise, or count calls?). "
+            + errors.see("underflow", "noise"),
+            self.grid[0],
+            y0,
         )
 
     def complete(self, error: SolverError, times: list[float], ys: list) -> None:
         """Put the states at the output times before error.t in front of the last good state."""
         last = error.t
         sign = 1 if times[-1] > times[0] else -1
-        kept = [time for time in times[: len(ys)] if (last - time) * sign > 0]
-        error.times = torch.tensor([*kept, last], dtype=torch.float64)
-        states = torch.stack([*ys[: len(kept)], error.solution])
+        reached = [i for i, time in enumerate(times[: len(ys)]) if (last - time) * sign > 0]
+        kept = [i for i in reached if errors.all_finite(ys[i])]
+        error.times = torch.tensor([*(times[i] for i in kept), last], dtype=torch.float64)
+        states = torch.stack([*(ys[i] for i in kept), error.solution])
         error.solution = self.unpack(states.detach())
+
+
+def overflow(t1: float, t0: float, y0: torch.Tensor) -> SolverError:
+    """The state left the range of its dtype."""
+    return SolverError(
+        f"the state became NaN or Inf in the step to t = {t1:g}, although func was "
+        "finite: it grew beyond the range of its dtype. Take a smaller step_size, or stop "
+        f"earlier. {errors.see('underflow')}",
+        t0,
+        y0,
+    )
 
 
 def _zero(t: torch.Tensor, state: torch.Tensor) -> torch.Tensor:
@@ -268,4 +302,6 @@ def _zero(t: torch.Tensor, state: torch.Tensor) -> torch.Tensor:
 @torch.no_grad()
 def _slope(field: Field, t: float, y: torch.Tensor) -> torch.Tensor:
     """func at an output time, as a constant."""
-    return field(t, y)
+    slope = field(t, y)
+    errors.check_time_slope(slope, t)
+    return slope

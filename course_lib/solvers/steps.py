@@ -10,11 +10,11 @@ from itertools import pairwise
 
 import torch
 
-from course_lib.solvers.errors import SolverError, see
+from course_lib.solvers.errors import SolverError, all_finite, see
 from course_lib.solvers.field import Field, NotFinite, Step
 from course_lib.solvers.methods import Method
 
-__all__ = ["combine", "fixed_steps", "runge_kutta", "time_grid"]
+__all__ = ["ceil", "combine", "fixed_steps", "jacobians", "runge_kutta", "time_grid"]
 
 MAX_NEWTON = 25  # iterations; four or five do if the step size is reasonable
 
@@ -85,7 +85,10 @@ def implicit_euler(field: Field, method: Method, t0: float, t1: float, y0, known
         )
     if torch.is_grad_enabled():
         residual = (y1 - y0 - h * field(t1, y1)).reshape(size, 1)
-        y1 = y1 - torch.linalg.solve(matrix, residual).reshape(y0.shape)
+        last = y1 - torch.linalg.solve(matrix, residual).reshape(y0.shape)
+        if not all_finite(last):
+            raise NotFinite(t1, y1)
+        y1 = last
     return Step(t0, t1, y0, y1, [known, (y1 - y0) / h])
 
 
@@ -96,11 +99,19 @@ def slope_and_jacobian(field: Field, t: float, y: torch.Tensor, identity: torch.
         slope = field(t, y)
         if not slope.requires_grad or not y.numel():  # func does not look at y
             return slope.detach(), torch.zeros_like(identity)
-        rows = identity.reshape(len(identity), *y.shape)
-        (jacobian,) = torch.autograd.grad(
-            slope, y, rows, is_grads_batched=True, allow_unused=True, materialize_grads=True
-        )
-    return slope.detach(), jacobian.reshape(identity.shape)
+        (jacobian,) = jacobians(slope, (y,), identity)
+    return slope.detach(), jacobian
+
+
+def jacobians(slope: torch.Tensor, inputs, identity: torch.Tensor) -> list[torch.Tensor]:
+    """The derivatives [n, x.numel()] of the n entries of slope by each x, all rows at once."""
+    n = len(identity)
+    rows = identity.reshape(n, *slope.shape)
+    found = torch.autograd.grad(slope, inputs, rows, is_grads_batched=True, allow_unused=True)
+    return [
+        slope.new_zeros(n, x.numel()) if row is None else row.reshape(n, x.numel())
+        for row, x in zip(found, inputs, strict=True)
+    ]
 
 
 def newton_error(t0: float, y0: torch.Tensor, t1: float, what: str) -> SolverError:
@@ -133,6 +144,11 @@ def fixed_steps(
         known = step.slopes[-1] if method.fsal or asked_for else None
 
 
+def ceil(x: float) -> float:
+    """The next whole number, infinity included."""
+    return math.ceil(x) if math.isfinite(x) else x
+
+
 def time_grid(
     t0: float, t1: float, step_size: float, max_num_steps: float, eps: float
 ) -> list[float]:
@@ -140,8 +156,9 @@ def time_grid(
 
     A remainder that is only the rounding error of t is not worth a step.
     """
-    slack = 4 * eps * max(abs(t0), abs(t1))
-    n = max(1, math.ceil((abs(t1 - t0) - slack) / step_size))
+    # far from 0, where t itself is coarse, it may be more than that: at most a tenth of a step
+    slack = min(4 * eps * max(abs(t0), abs(t1)), step_size / 10)
+    n = max(1, ceil((abs(t1 - t0) - slack) / step_size))
     if n > max_num_steps:
         raise ValueError(
             f"step_size {step_size:g} needs {n} steps from t = {t0:g} to t = {t1:g}, more than "
