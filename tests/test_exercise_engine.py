@@ -4,15 +4,28 @@
 
 import builtins
 import contextlib
+import copy
+import cProfile
+import decimal
 import functools
+import gc
+import inspect
+import io
 import json
+import locale
 import math
+import os
 import random
+import signal
 import sys
+import tempfile
 import threading
 import time
 import types
+import warnings
+from fractions import Fraction
 
+import IPython
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -34,7 +47,7 @@ from course_lib.exercises.containment import TimeLimit, limited
 from course_lib.exercises.display import STYLES, result_html, result_text
 from course_lib.exercises.engine import cases_of, grade_exercise
 from course_lib.exercises.exercise import OUTCOMES, Result
-from course_lib.exercises.sandbox import attempt
+from course_lib.exercises.sandbox import attempt, settled
 from course_lib.exercises.values import close, show, show_pair
 
 # --- The bank: Euler's step, a distance matrix, a pair of values, a choice, a number --------------
@@ -876,6 +889,358 @@ def test_pictures_and_their_settings_are_put_back():
     width, figures = plt.rcParams["lines.linewidth"], plt.get_fignums()
     assert step(draws).outcome == "correct"
     assert plt.rcParams["lines.linewidth"] == width and plt.get_fignums() == figures
+
+
+def meddles_with_everything(func, t, y, h):
+    torch.set_num_threads(3)
+    torch.set_default_device("meta")
+    torch.autograd.set_detect_anomaly(True)
+    torch.set_printoptions(precision=1)
+    np.set_printoptions(precision=1)
+    warnings.simplefilter("ignore")
+    os.environ["COURSE_MEDDLED"] = "1"
+    os.environ.pop("HOME", None)
+    os.chdir(tempfile.gettempdir())
+    sys.path.insert(0, "nowhere")
+    sys.stdout = sys.stderr = io.StringIO()
+    sys.setrecursionlimit(5000)
+    sys.excepthook = print
+    gc.disable()
+    decimal.getcontext().prec = 2
+    locale.setlocale(locale.LC_ALL, "C")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return torch.tensor(y, device="cpu") if isinstance(y, float) else y
+
+
+def everything() -> list:
+    return [
+        torch.get_num_threads(),
+        torch.get_default_device(),
+        torch.is_anomaly_enabled(),
+        repr(torch.tensor(1 / 3)),
+        np.get_printoptions(),
+        list(warnings.filters),
+        dict(os.environ),
+        os.getcwd(),
+        list(sys.path),
+        (sys.stdout, sys.stderr, sys.excepthook),
+        sys.getrecursionlimit(),
+        gc.isenabled(),
+        decimal.getcontext().prec,
+        locale.setlocale(locale.LC_ALL),
+        signal.getsignal(signal.SIGINT),
+    ]
+
+
+def test_settings_of_the_process_are_put_back():
+    before = everything()
+    assert step(meddles_with_everything).outcome == "wrong"
+    assert everything() == before
+
+
+def patches(func, t, y, h):
+    """What a check itself uses, replaced: the next case must not meet it."""
+    for module, name in PATCHED:
+        setattr(module, name, None)
+    return "patched"
+
+
+PATCHED = [
+    (builtins, "isinstance"), (builtins, "len"), (builtins, "type"), (builtins, "int"),
+    (time, "monotonic"), (threading, "Event"), (copy, "deepcopy"), (inspect, "signature"),
+    (os, "getpid"), (torch, "equal"), (torch.Tensor, "exp"), (torch.Tensor, "detach"),
+    (torch.nn.Module, "__call__"), (np, "asarray"), (plt, "close"),
+]  # fmt: skip
+
+
+def test_a_check_outlives_its_own_tools_being_replaced():
+    before = [vars(module).get(name) for module, name in PATCHED]
+    assert step(patches).name == "wrong kind"
+    assert [vars(module).get(name) for module, name in PATCHED] == before
+    assert torch.ones(2).exp().sum() > 5  # inherited by Tensor, so what hid it is gone
+
+
+def test_figures_that_were_open_stay_open_and_interactive_mode_stays():
+    figure, interactive = plt.figure(), plt.isinteractive()
+
+    def closes(func, t, y, h):
+        plt.close("all")
+        (plt.ioff if interactive else plt.ion)()
+        plt.switch_backend("svg")
+        return y + h * func(t, y)
+
+    backend = plt.get_backend()
+    assert step(closes).outcome == "correct"
+    assert plt.get_fignums() == [figure.number] and plt.gcf() is figure
+    assert (plt.isinteractive(), plt.get_backend()) == (interactive, backend)
+    plt.close(figure)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_threads_of_an_answer_are_ended():
+    def starts(func, t, y, h):
+        def work():
+            while True:
+                time.sleep(0.001)
+
+        threading.Thread(target=work, name="learner", daemon=True).start()
+        return y + h * func(t, y)
+
+    assert step(starts).outcome == "correct"
+    assert not any(thread.name == "learner" for thread in threading.enumerate())
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="Unix only")
+def test_an_alarm_clock_is_stopped():
+    if signal.getitimer(signal.ITIMER_REAL) != (0.0, 0.0):
+        pytest.skip("pytest-timeout has the clock")
+
+    def sets(func, t, y, h):
+        signal.signal(signal.SIGALRM, lambda *_: 1 / 0)
+        signal.alarm(1)
+        return y + h * func(t, y)
+
+    assert step(sets).outcome == "correct"
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def ends_the_process(func, t, y, h):
+    os._exit(3)
+
+
+def aborts(func, t, y, h):
+    os.abort()
+
+
+def raises_base_exception(func, t, y, h):
+    raise GeneratorExit
+
+
+@pytest.mark.parametrize(
+    ("answer", "name"),
+    [
+        (ends_the_process, "SystemExit"),
+        (aborts, "SystemExit"),
+        (raises_base_exception, "GeneratorExit"),
+        (lambda func, t, y, h: torch.ones(10**7, 10**7), "RuntimeError"),
+        (lambda func, t, y, h: np.ones((10**7, 10**7)), "MemoryError"),
+    ],
+)
+def test_ways_out_are_shut(answer, name):
+    result = step(answer)
+    assert (result.outcome, result.name) == ("error", name)
+
+
+def test_exit_in_a_notebook_does_not_end_the_kernel(monkeypatch):
+    shell = types.SimpleNamespace(ask_exit=lambda: pytest.fail("the kernel would end"))
+    leave = IPython.core.autocall.ExitAutocall(shell)
+    monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
+    monkeypatch.setattr(containment, "_nothing_shown", contextlib.nullcontext)
+    result = step(lambda func, t, y, h: leave())
+    assert (result.outcome, result.name) == ("error", "SystemExit")
+
+
+def test_what_an_answer_displays_is_not_shown(monkeypatch):
+    shell = IPython.InteractiveShell.instance()
+    shown = []
+    monkeypatch.setattr(shell.display_pub, "publish", lambda *a, **k: shown.append(a))
+
+    def displays(func, t, y, h):
+        IPython.display.display("megabytes")
+        return y + h * func(t, y)
+
+    try:
+        assert step(displays).outcome == "correct"
+        assert not shown
+    finally:
+        IPython.InteractiveShell.clear_instance()
+
+
+# --- Code that does not end ----------------------------------------------------------------------
+
+
+def sleeps():
+    time.sleep(1000)
+
+
+def waits():
+    threading.Lock().acquire() and threading.Event().wait()
+
+
+def sleeps_and_catches_everything():
+    while True:
+        try:
+            time.sleep(1000)
+        except BaseException:
+            continue
+
+
+def counts_and_catches_everything():
+    while True:
+        try:
+            for _ in range(1000):
+                pass
+        except BaseException:
+            continue
+
+
+def loops_in_its_clean_up():
+    try:
+        raise ValueError
+    finally:
+        while True:
+            pass
+
+
+on_unix = pytest.mark.skipif(containment.WAKE is None, reason="needs Unix signals")
+
+
+@on_unix
+@pytest.mark.parametrize(
+    "endless",
+    [
+        sleeps,
+        waits,
+        sleeps_and_catches_everything,
+        counts_and_catches_everything,
+        loops_in_its_clean_up,
+    ],
+)
+def test_waiting_and_catching_end_too(endless, monkeypatch):
+    monkeypatch.setattr(containment, "REPEAT", 0.05)
+    tracer, handler = sys.gettrace(), signal.getsignal(containment.WAKE)
+    with pytest.raises(TimeLimit):
+        limited(endless, 0.05)
+    assert (sys.gettrace(), signal.getsignal(containment.WAKE)) == (tracer, handler)
+
+
+def test_no_time_at_all_is_a_limit_too():
+    for _ in range(20):
+        with pytest.raises(TimeLimit):
+            limited(lambda: [None for _ in iter(int, 1)], 0.0)
+
+
+def test_outside_the_main_thread_the_limit_holds_too():
+    def loop():
+        while True:
+            pass
+
+    def run():
+        try:
+            limited(loop, 0.05)
+        except TimeLimit as limit:
+            caught.append(limit)
+
+    caught = []
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join(60)
+    assert len(caught) == 1
+
+
+@pytest.mark.timeout(120)
+def test_a_profiler_works_after_a_check():
+    """In CPython 3.11 it hung for ever, once an alarm had been taken back that nobody had set."""
+    step(euler_step)
+    profile = cProfile.Profile()
+    assert profile.runcall(abs, -1) == profile.runcall(lambda: 1) == 1
+
+
+@pytest.mark.skipif(not containment._resident(), reason="needs /proc")
+def test_memory_that_only_grows_is_stopped(monkeypatch):
+    monkeypatch.setattr(containment, "MEMORY", 64 * 2**20)
+
+    def grows(func, t, y, h):
+        rows = []
+        while True:
+            rows.append(np.ones(2**14))
+
+    result = step(grows)
+    assert (result.outcome, result.name) == ("error", "MemoryLimit")
+    assert "took more and more memory" in result.message
+
+
+# --- Values with code of their own ---------------------------------------------------------------
+
+
+def endless(*_):
+    while True:
+        pass
+
+
+def raising(*_):
+    raise RuntimeError("hostile")
+
+
+READ = ["__array__", "__float__", "__len__", "__iter__", "__eq__", "__repr__", "__format__"]
+READ += ["__getattribute__", "__str__", "__bool__", "__class__"]
+
+
+def hostile(base, how):
+    """An object all of whose ways to be read raise, or never return."""
+    return type("Hostile", (base,), dict.fromkeys(READ, how))()
+
+
+@pytest.mark.parametrize("base", [object, float, str, list, dict, tuple])
+@pytest.mark.parametrize("how", [endless, raising], ids=["endless", "raising"])
+def test_a_value_that_cannot_be_read_is_just_a_wrong_one(base, how, monkeypatch):
+    monkeypatch.setattr(engine, "SECONDS", 0.2)
+    monkeypatch.setattr(engine, "SLOWER", 0.0)
+    value = hostile(base, how)
+    for exercise in (STEP, NUMBER, CHOICE):
+        answer = (lambda *arguments: value) if exercise is STEP else value
+        result = grade_exercise(exercise, answer)
+        assert result.outcome in ("wrong", "error"), result
+    assert grade_exercise(STEP, lambda *arguments: [value, value]).outcome in ("wrong", "error")
+
+
+@pytest.mark.parametrize("how", [endless, raising], ids=["endless", "raising"])
+def test_an_answer_that_cannot_be_looked_at(how, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "SECONDS", 0.2)
+        assert step(hostile(object, how)).outcome == "error"
+
+    class Loud(Exception):
+        __str__ = how
+
+    def raises(func, t, y, h):
+        raise Loud
+
+    result = step(raises)
+    assert (result.outcome, result.name) == ("error", "Loud")
+    assert "its text cannot be read" in result.message
+
+
+def test_settled_keeps_numbers_and_takes_everything_else_away():
+    class Number(float):
+        __float__ = __repr__ = raising
+
+    class Words(str):
+        __str__ = __iter__ = raising
+
+    got = settled(
+        {"a": [Number(0.5), Fraction(1, 4), Words("x")], "b": torch.nn.Parameter(torch.ones(1))}
+    )
+    assert got == {"a": [0.5, 0.25, "x"], "b": torch.ones(1)}
+    assert [type(part) for part in got["a"]] == [float, float, str]
+    assert type(got["b"]) is torch.Tensor
+    assert type(settled(torch.ones(2).sort())) is tuple
+    assert show(settled(hostile(object, raising))) == "a Hostile"
+
+
+def test_messages_stay_short():
+    for value in ("x" * 10**6, (1.0,) * 10**5, [1.0] * 10**5, (1.0, "x") * 10**3):
+        assert len(step(lambda *arguments, value=value: value).message) < 1000
+
+    def shouts(func, t, y, h):
+        raise ValueError("x" * 10**6)
+
+    assert len(step(shouts).message) < 1000
+
+
+@pytest.mark.parametrize("change", [lambda x: x.__setitem__(0, 5.0), lambda x: x.reverse()])
+def test_a_number_in_a_list_is_watched(change):
+    assert attempt(change, [([1.0, 2.0],)])[0][0].changed == 0
 
 
 def test_printed_output_is_swallowed_and_mentioned(capsys):

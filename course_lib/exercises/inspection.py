@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from course_lib.exercises.containment import TimeLimit
+from course_lib.exercises.containment import MemoryLimit, TimeLimit
 from course_lib.exercises.exercise import Exercise
 from course_lib.exercises.values import a_kind
 
@@ -154,9 +154,11 @@ def explain_error(error: BaseException) -> str:
         if not frame.filename.startswith(LIBRARY):
             where = f"Line {frame.lineno} of your code"
             where += f", `{frame.line}`," if frame.line else ""
+    if isinstance(error, MemoryLimit):
+        return f"{where} took more and more memory and was stopped. Is there a loop without an end?"
     if isinstance(error, TimeLimit):
         return f"{where} was still running when the time was up. Is there a loop without an end?"
-    said = str(error).strip().splitlines()
+    said = str(error)[:500].strip().splitlines()
     text = f"{where} stops with {type(error).__name__}"
     text += f": {said[0].rstrip('.')}." if said else "."
     for kind, part, words in PLAIN_WORDS:

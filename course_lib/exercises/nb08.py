@@ -774,7 +774,7 @@ def _sweep_cases(generator):
         return torch.tensor(entries, dtype=torch.float64)
 
     draw = {"generator": generator, "dtype": torch.float64}
-    c = torch.rand(5, **draw).cumsum(0)
+    c = (0.2 + torch.rand(5, **draw)).cumsum(0) / 3  # points nearer to each other than 1
     return [
         (row(0.0, 2.0), row(0.0, 0.0), row(1.0, 3.0)),
         (row(0.0, 2.0, 2.5), row(1.0, 1.0, 0.0), row(2.0, 0.0, 1.0)),

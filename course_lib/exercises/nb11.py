@@ -123,7 +123,7 @@ def standardise_cases(generator):
     return [
         (rain, torch.tensor([True, True, False, False])),
         (small, torch.tensor([True, True, True, False, False])),
-        (torch.tensor([5.0, 0.5]) + torch.tensor([2.0, 0.2]) * draw(12, 2), torch.arange(12) < 9),
+        (torch.tensor([5.0, -0.5]) + torch.tensor([2.0, 0.2]) * draw(12, 2), torch.arange(12) < 9),
     ]
 
 

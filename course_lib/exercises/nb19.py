@@ -406,7 +406,8 @@ FLOOR = Exercise(
     ],
     means="the loss has a floor that is unknown: it ranks models, but doesn't say how good one is.",
     explanation="With f = v the first term on the right of (19.5) is zero, and the loss equals the "
-    "second: the spread of the velocities of pairs that meet. It is zero only if no lines cross.",
+    "second: the spread of the velocities of pairs that meet. It is zero only if no two pairs "
+    "with different velocities are at one place at one time.",
 )
 
 # --- 19.4 Pairs by optimal transport -------------------------------------------------------------

@@ -640,7 +640,7 @@ def worst_cases(generator):
     for n, d in ((5, 3), (4, 4)):
         batch = torch.randn(3, n, d, generator=generator, dtype=torch.float64)
         draws.append((1e-3 * batch[0], batch[1], batch[2], 4e-3, 1e-3))
-    return [(error, y0, y1, 1e-3, 1e-3), *draws]
+    return [(error, y0, y1, 1e-3, 1e-3), *draws, (error, -4 * y1, y1, 1e-3, 1e-3)]
 
 
 WORST = Exercise(

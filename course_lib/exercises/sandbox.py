@@ -4,19 +4,19 @@ Whatever the answer does to the state around it or to its own arguments ends her
 answer that runs for ever.
 """
 
+import contextlib
 import copy
 import math
 import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
-from course_lib.exercises.containment import TimeLimit, contained, limited
+from course_lib.exercises.containment import TimeLimit, contained, limited, names_kept
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def attempt(
         cases: argument tuples; they are never changed.
         run: `run(function, *case)` instead of `function(*case)`.
         seconds: what all cases together may take; the one that is running then, and all that
-            follow, end in `TimeLimit`.
+            follow, end in `TimeLimit`. Without it the function is the course's own, and trusted.
 
     Returns:
         One `Trial` a case, and whether anything was printed. `KeyboardInterrupt` passes through.
@@ -47,8 +47,10 @@ def attempt(
     [1.0, 2.0]
     """
     trials: list[Trial] = []
+    trusted = seconds == math.inf
+    walls = contextlib.nullcontext if trusted else names_kept
     end = time.monotonic() + seconds
-    with contained() as sink:
+    with contained(trusted) as sink:
         for case in cases:
             if trials and isinstance(trials[-1].error, TimeLimit):
                 trials.append(trials[-1])
@@ -57,14 +59,75 @@ def attempt(
             random.seed(0)
             np.random.seed(0)  # noqa: NPY002
             torch.manual_seed(0)
-            value = error = None
-            try:
-                call = partial(run, function, *arguments) if run else partial(function, *arguments)
-                value = limited(call, max(end - time.monotonic(), 0.0))
-            except (Exception, SystemExit, TimeLimit) as raised:
-                value, error = None, raised
+
+            def call(inputs=arguments):
+                with walls():
+                    value = run(function, *inputs) if run else function(*inputs)
+                return settled(value)
+
+            value, error = outcome(call, max(end - time.monotonic(), 0.0))
             trials.append(Trial(value, error, first_changed(case, arguments)))
     return trials, sink.used
+
+
+def outcome(call: Callable, seconds: float) -> tuple[Any, BaseException | None]:
+    """What a call returns and what it raises; only `KeyboardInterrupt` passes through."""
+    try:
+        return limited(call, seconds), None
+    except KeyboardInterrupt:
+        raise
+    except BaseException as raised:
+        return None, _tellable(raised)
+
+
+def _tellable(error: BaseException) -> BaseException:
+    """An exception, or one of the same name if its own text cannot be read."""
+    try:
+        limited(lambda: str(error), 1.0)
+    except BaseException:
+        kind = type(type(error).__name__, (Exception,), {})
+        return kind("its text cannot be read").with_traceback(error.__traceback__)
+    return error
+
+
+def settled(value: Any) -> Any:
+    """A value without a learner's code in it: what that would do when it is read, it does now.
+
+    Containers, tensors, arrays, numbers and strings of a learner's own class become plain ones;
+    other objects become arrays or numbers, if they know how to, or else a stand-in that has only
+    their class's name.
+
+    >>> from fractions import Fraction
+    >>> settled([Fraction(1, 2), range(2)])
+    [0.5, array([0, 1])]
+    """
+    kind = type(value)
+    if value is None or value is ... or kind in PLAIN or kind.__module__.startswith("course_lib."):
+        return value
+    if issubclass(kind, torch.Tensor):
+        with torch._C.DisableTorchFunctionSubclass():
+            return value.as_subclass(torch.Tensor)
+    for base, plain in BASES.items():
+        if issubclass(kind, base):
+            return plain(value)
+    try:
+        array = np.array(value)
+        return array[()] if array.dtype.kind in "biufc" else float(value)
+    except Exception:
+        return type(kind.__name__, (), {})()
+
+
+# Kinds of values that are as they are, and what makes those of a class derived from others plain.
+PLAIN = {bool, int, float, complex, str, np.ndarray, torch.Tensor}
+BASES: dict[type, Callable] = {
+    tuple: lambda value: tuple(settled(part) for part in tuple.__iter__(value)),
+    list: lambda value: [settled(part) for part in list.__iter__(value)],
+    dict: lambda value: {settled(key): settled(part) for key, part in dict.items(value)},
+    int: int.__pos__,
+    float: float.__pos__,
+    complex: complex.__pos__,
+    str: str.__str__,
+}
 
 
 def fresh(value: Any) -> Any:
@@ -83,8 +146,10 @@ def first_changed(before: tuple, after: tuple) -> int | None:
 
 
 def _unchanged(old: Any, new: Any) -> bool:
+    if type(old) is not type(new):
+        return False
     if isinstance(old, torch.Tensor):
-        return old.shape == new.shape and bool(
+        return (old.shape, old.dtype) == (new.shape, new.dtype) and bool(
             torch.equal(old.detach().nan_to_num(), new.detach().nan_to_num())
         )
     if isinstance(old, np.ndarray):
@@ -93,4 +158,6 @@ def _unchanged(old: Any, new: Any) -> bool:
         return old.keys() == new.keys() and all(_unchanged(old[key], new[key]) for key in old)
     if isinstance(old, (list, tuple)):
         return len(old) == len(new) and all(map(_unchanged, old, new))
-    return True  # numbers and strings cannot change; objects may keep count of their calls
+    if isinstance(old, (float, int, str)):
+        return old == new or old != old
+    return True  # other objects may keep count of their calls

@@ -24,6 +24,8 @@ def as_array(value: Any) -> np.ndarray:
     if isinstance(value, torch.Tensor):
         value = value.detach().cpu()
         value = value.to(torch.complex128 if value.is_complex() else torch.float64).numpy()
+    elif isinstance(value, (list, tuple)) and value and set(map(type, value)) == {float}:
+        value = np.array(value)  # at once, should it be very long
     elif isinstance(value, (list, tuple)):
         parts = [as_array(part) for part in value]
         if len({part.shape for part in parts}) > 1:
@@ -98,13 +100,14 @@ def show(value: Any, digits: int = 4) -> str:
     '[1, 0.6667]'
     """
     if isinstance(value, str):
-        return repr(value)
+        return repr(value if len(value) <= 400 else value[:400] + "…")
     if callable(value):
         return describe_callable(value)
     if isinstance(value, (bool, np.bool_)):
         return str(bool(value))
     if isinstance(value, tuple):
-        return "(" + ", ".join(show(part, digits) for part in value) + ")"
+        rest = ["…"] if len(value) > 9 else []
+        return "(" + ", ".join([*(show(part, digits) for part in value[:9]), *rest]) + ")"
     try:
         array = as_array(value)
     except (TypeError, ValueError):
