@@ -20,7 +20,8 @@ from PIL import Image
 import course_lib
 from course_lib import widgets
 from course_lib.widgets import EXPLORERS, Choice, Explorer, Slider, Toggle
-from course_lib.widgets.base import MAX_CONTROLS, canvas_for, register
+from course_lib.widgets.base import MAX_CONTROLS, register
+from course_lib.widgets.sheet import canvas_for
 
 
 @pytest.fixture(autouse=True)
@@ -164,14 +165,20 @@ def assert_silent(explorer, capsys):
 
 
 def assert_static_figure_is_the_same_picture(explorer):
-    shown = np.asarray(Image.open(io.BytesIO(picture(explorer.panel()))))
-    figure = explorer.figure()
-    assert figure.number in plt.get_fignums(), "plt.show() would not show it"
-    figure.set_dpi(canvas_for(explorer.figsize).figure.dpi)
-    figure.canvas.draw()
-    static = np.asarray(figure.canvas.buffer_rgba())[..., :3]
-    same = static.shape == shown.shape and (static == shown).all()
-    assert same, f"{explorer.name}: the static figure is not the widget's first picture"
+    """So is the last preset's after all others, whose places of axes the widget remembers."""
+    panel = explorer.panel()
+    for params in starts(explorer):
+        panel.set(**params)
+    for state in (panel.params, {}):
+        panel.set(**explorer.complete(state))
+        shown = np.asarray(Image.open(io.BytesIO(picture(panel))))
+        figure = explorer.figure(**state)
+        assert figure.number in plt.get_fignums(), "plt.show() would not show it"
+        figure.set_dpi(canvas_for(explorer.figsize).figure.dpi)
+        figure.canvas.draw()
+        static = np.asarray(figure.canvas.buffer_rgba())
+        same = static.shape == shown.shape and (static == shown).all()
+        assert same, f"{explorer.name}: the static figure is not the widget's picture at {state}"
 
 
 def assert_stable_output(explorer):

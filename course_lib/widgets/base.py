@@ -1,13 +1,12 @@
 """Controls from pictures: an `Explorer` is one pure drawing function and at most three controls.
 
 The figure persists and belongs to no notebook cell; on every change it is cleared, drawn again by
-`draw(fig, **params)` and sent as a PNG to one `ipywidgets.Image`, so that the picture never
-flickers. The front end holds back slider positions while the kernel is busy and then sends only
-the latest, so that no queue of stale ones builds up.
+`draw(fig, **params)` (quickly: sheet.py) and sent as a PNG to one `ipywidgets.Image`, so that the
+picture never flickers. The front end holds back slider positions while the kernel is busy and then
+sends only the latest, so that no queue of stale ones builds up.
 """
 
 import html
-import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,12 +15,10 @@ from typing import Any
 
 import ipywidgets
 import matplotlib.pyplot as plt
-import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image
 
-WIDTH = 700  # pixels, of 8 inches; a narrower figure is shown as much narrower
+from course_lib.widgets.sheet import WIDTH, Sheet
+
 MAX_CONTROLS = 3
 _LABELLED = {"description_width": "initial"}  # a label is as wide as its text, never cut off
 
@@ -246,15 +243,11 @@ class Explorer(Controlled):
 
     def picture(self, **params) -> tuple[bytes, str]:
         """The PNG of one state, and what `draw` says about it."""
-        figure = self._canvas.figure
-        figure.clear()
-        figure.set_layout_engine("constrained")  # an earlier picture may have changed it
-        text = self.draw(figure, **params)
-        return png_of(self._canvas), text or ""
+        return self._sheet.picture(lambda figure: self.draw(figure, **params))
 
     @cached_property
-    def _canvas(self) -> FigureCanvasAgg:
-        return canvas_for(self.figsize)
+    def _sheet(self) -> Sheet:
+        return Sheet(self.figsize)
 
     def panel(self) -> "Panel":
         """The controls and the picture with names, for tests."""
@@ -331,31 +324,6 @@ class _Box(ipywidgets.VBox):
 
     def __repr__(self) -> str:
         return f"{self.name}: an interactive widget; run the notebook to use it"
-
-
-def canvas_for(figsize: tuple[float, float]) -> FigureCanvasAgg:
-    """A canvas with a figure of its own, two pixels for each that is shown: sharp on any screen.
-
-    A `Figure`, not `plt.figure`: pyplot would keep it alive, and show it under the cell once more.
-
-    >>> canvas_for((8, 4.5)).get_width_height()
-    (1400, 787)
-    """
-    dpi = 2 * WIDTH / max(8, figsize[0])
-    return FigureCanvasAgg(Figure(figsize=figsize, dpi=dpi, layout="constrained"))
-
-
-def png_of(canvas: FigureCanvasAgg) -> bytes:
-    """The canvas drawn anew, as a PNG; little compression, for it goes no further than the screen.
-
-    >>> png_of(canvas_for((2, 1)))[:4]
-    b'\\x89PNG'
-    """
-    canvas.draw()
-    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-    file = io.BytesIO()
-    picture.save(file, "PNG", compress_level=1)
-    return file.getvalue()
 
 
 EXPLORERS: dict[str, Explorer] = {}

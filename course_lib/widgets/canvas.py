@@ -26,7 +26,7 @@ __all__ = ["CANVASES", "FlowExplorer", "Scene", "register_canvas"]
 
 _HERE = Path(__file__).parent
 _SHAPES = {"circle": "o", "square": "s", "triangle": "^", "diamond": "D"}
-_GRID, _FRAME = "#BDBDBD", "#4D4D4D"
+_GRID, _FRAME = "#949494", "#4D4D4D"
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from matplotlib.figure import Figure
 
 from course_lib import plotting, systems
 from course_lib.solvers import SolverError, odeint
-from course_lib.widgets.base import WIDTH, boxed, canvas_for, png_of, row
+from course_lib.widgets.base import boxed, row
+from course_lib.widgets.sheet import WIDTH, Sheet
 
 __all__ = ["LAWS", "MYSTERIES", "Game", "GuessTheODE", "guess_the_ode", "trajectory_error"]
 
@@ -364,7 +365,7 @@ class GamePanel:
 
     def __init__(self, widget: GuessTheODE):
         self.game = Game()
-        self._canvas = canvas_for(widget.figsize)
+        self._sheet = Sheet(widget.figsize)
         wide = ipywidgets.Layout(width=f"{WIDTH}px", max_width="100%")
         style = {"description_width": "initial"}
         self.law = ipywidgets.Dropdown(
@@ -410,9 +411,7 @@ class GamePanel:
 
     def _show(self, said: str) -> None:
         game = self.game
-        self._canvas.figure.clear()
-        draw(self._canvas.figure, game)
-        self.image.value = png_of(self._canvas)
+        self.image.value, _ = self._sheet.picture(lambda figure: draw(figure, game))
         score = (
             f"Round {game.round + 1} of {len(MYSTERIES)}. "
             f"Points: {game.points[game.round]} in this round, {game.total} in all."

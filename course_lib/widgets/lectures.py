@@ -28,7 +28,7 @@ LECTURES = {
     "neuron_explorer": Lecture(
         "01",
         "One neuron, three numbers",
-        "Ask which of the three controls can change the loss and leave every flower on its side. "
+        "Ask which of the three controls never moves a flower to the other side. "
         '"Almost a step" and "Undecided" differ only in the length of w. "Wrong way round" keeps '
         "the line and turns w: now every flower is taken for the other species.",
     ),

@@ -95,8 +95,8 @@ neuron_explorer = register(
             "Undecided": {"sharpness": 0.3},
             "Wrong way round": {"degrees": -117, "shift": -0.11},
         },
-        ask="Which of the three numbers can change the loss without moving a single flower to the "
-        "other side of the line?",
+        ask="Which of the three numbers never moves a flower to the other side of the line? Can it "
+        "change the loss all the same?",
         try_this="bring the cross-entropy below .13. Then make w as long as it goes: what happens "
         "to the loss, and what to the count?",
     )

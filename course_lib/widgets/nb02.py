@@ -137,8 +137,8 @@ def draw_sharpness(losses: dict, sharpness: dict, steps: int = 150):
         left.plot(loss, label=f"$\\eta = {eta}$", **style)
         right.plot(sharpness[eta].clamp(min=1e-5), **style | {"lw": 1.0})
         right.axhline(2 / eta, color=CYCLE[i], lw=0.9)
-        place = {"transform": right.get_yaxis_transform(), "va": "center", "fontsize": 13}
-        right.text(1.02, 2 / eta, f"$2/{eta}$", color=CYCLE[i], **place)
+        place = {"transform": right.get_yaxis_transform(), "va": "center", "fontsize": "small"}
+        right.text(1.02, 2 / eta, f"$2/{eta}$", **place)
     left.set(xlabel="step", ylabel="MSE of all flowers", xlim=(0, steps), ylim=(0.035, 0.06))
     right.set(xlabel="step", ylabel="sharpness", yscale="log", ylim=(5e-3, 0.4))
     legend(left, "above")
@@ -211,11 +211,11 @@ def draw_network_graph(values: dict, gradients: dict, ax=None):
         ax.annotate("", b - away, a + away, arrowprops=arrow)
         box = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
         middle = ((a + b) / 2).tolist()
-        ax.text(*middle, text, ha="center", va="center", fontsize=12, color="0.25", bbox=box)
+        ax.text(*middle, text, ha="center", va="center", fontsize="small", color="0.25", bbox=box)
     for name, (x, y) in _PLACES.items():
         ax.add_patch(Circle((x, y), _RADIUS, facecolor="white", edgecolor="0.2", lw=1.8, zorder=3))
         ax.text(x, y, f"${_LETTERS.get(name, name)}$", ha="center", va="center", zorder=4)
-        bold = {"ha": "center", "fontsize": 13, "fontweight": "bold"}
+        bold = {"ha": "center", "fontsize": "medium", "fontweight": "bold"}
         ax.text(x, y + 0.29, f"{values[name]:.3f}", va="bottom", color=CYCLE[0], **bold)
         derivative = f"{gradients[name]:+.3f}".replace("-", "−")
         ax.text(x, y - 0.31, derivative, va="top", color=CYCLE[1], **bold)

@@ -127,7 +127,8 @@ def _draw(fig, lost: float, gap: float, horizon: int) -> str:
     left.fill_between(
         future, runs.amin(0), runs.amax(0), color=plotting.COLORS["model"], alpha=0.35, lw=0
     )
-    left.plot(future, runs.mean(0), "-", color=plotting.COLORS["model"], lw=2, label="neural ODE")
+    model = {"color": plotting.COLORS["model"], "marker": "o", "markevery": 3, "ms": 5}
+    left.plot(future, runs.mean(0), lw=2, label="neural ODE", **model)
     left.axvline(0, color="0.8", lw=1)
     left.set(
         xlabel="hours after the issue",
