@@ -13,6 +13,8 @@ import re
 import sys
 from pathlib import Path
 
+from course_lib import files
+
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "binder" / "requirements.txt"
 CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
@@ -45,7 +47,7 @@ def main() -> int:
     if check:
         print("binder/requirements.txt is out of date: run `make docs`")
         return 1
-    TARGET.write_text(text, encoding="utf-8", newline="\n")
+    files.replace(TARGET, text)
     print("wrote binder/requirements.txt")
     return 0
 
