@@ -7,11 +7,13 @@ import os
 import random
 
 from course_lib.claims import claim
+from course_lib.environment import explain_errors
 from course_lib.exercises import check, hint, solution
 
 __all__ = ["check", "claim", "course_seed", "generator", "hint", "setup", "solution"]
 
 _seed = 0
+explain_errors()
 
 
 def course_seed() -> int:
@@ -20,11 +22,10 @@ def course_seed() -> int:
     >>> isinstance(course_seed(), int)
     True
     """
-    text = os.environ.get("COURSE_SEED", "0")
-    try:
-        return int(text)
-    except ValueError:
-        raise ValueError(f"COURSE_SEED must be a whole number, got {text!r}") from None
+    text = os.environ.get("COURSE_SEED") or "0"
+    if not text.isdecimal() or int(text) > 10**6:  # what all generators take, times 1000
+        raise ValueError(f"COURSE_SEED must be a whole number from 0 to 1000000, got {text!r}")
+    return int(text)
 
 
 def setup(seed: int = 0, dtype: str = "float32") -> None:

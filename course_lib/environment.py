@@ -9,6 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST_PYTHON = (3, 11)
+PACKAGE_OF = {"ot": "POT", "sklearn": "scikit-learn"}  # where the module's name is another one
 
 
 def pinned() -> dict[str, str]:
@@ -87,6 +88,47 @@ def _writable(folder: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+def remedy(error: NameError | ModuleNotFoundError) -> str | None:
+    """What to do about a name or a package of the course's that is not there; None if unknown.
+
+    >>> remedy(ModuleNotFoundError("No module named 'ot'", name="ot")).partition(":")[0]
+    'The package POT is missing in this kernel'
+    """
+    if isinstance(error, UnboundLocalError):
+        return None
+    if isinstance(error, NameError):
+        return (
+            f"If a cell further up makes `{error.name}`, run it first: "
+            "menu Run, Run All Above Selected Cell."
+        )
+    module = (error.name or "").partition(".")[0]
+    package = PACKAGE_OF.get(module, module)
+    if package not in pinned():
+        return None
+    return (
+        f"The package {package} is missing in this kernel: run `make lab` again in the course's "
+        "folder and restart the kernel (menu Kernel), or choose the kernel it was installed for."
+    )
+
+
+def explain_errors() -> None:
+    """In a notebook, let errors about missing names and packages end with what to do.
+
+    >>> explain_errors()
+    """
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell is None:
+        return
+
+    def show(shell, kind, error, trace, tb_offset=None):
+        advice = remedy(error)
+        if advice is not None and advice not in getattr(error, "__notes__", []):
+            error.add_note(advice)
+        shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
+
+    shell.set_custom_exc((NameError, ModuleNotFoundError), show)
 
 
 def check_environment() -> None:

@@ -12,6 +12,7 @@ import os
 import re
 from pathlib import Path
 
+from course_lib import files
 from course_lib.course_map import draw_map, lessons
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -65,9 +66,7 @@ def record(id: str) -> None:
     try:
         if path.exists() and not _is_readable(path):
             path.replace(path.with_name(path.name + ".corrupt"))
-        fresh = path.with_name(path.name + ".new")
-        fresh.write_text(text, encoding="utf-8")
-        fresh.replace(path)  # at once or not at all: two notebooks may be open
+        files.replace(path, text)  # at once or not at all: two notebooks may be open
     except OSError as problem:
         _say_once(f"Your progress cannot be saved ({problem}); checks work all the same.")
 

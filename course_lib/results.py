@@ -5,6 +5,7 @@ A notebook calls `load` or `load_weights`, and says so.
 """
 
 import datetime
+import io
 import json
 import platform
 import re
@@ -15,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from course_lib import files
 from course_lib.environment import installed
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,7 +62,7 @@ def save(name: str, rows: list[dict], seeds: list[int], *, script, folder: Path 
         ) from error
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
-    path.write_text(text + "\n", encoding="utf-8", newline="\n")
+    files.replace(path, text + "\n")
     return path
 
 
@@ -110,7 +112,9 @@ def save_weights(name: str, arrays: Mapping, *, folder: Path = WEIGHTS) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.npz"
     found = {key: torch.as_tensor(value).detach().cpu().numpy() for key, value in arrays.items()}
-    np.savez_compressed(path, **found)
+    content = io.BytesIO()
+    np.savez_compressed(content, **found)
+    files.replace(path, content.getvalue())
     return path
 
 

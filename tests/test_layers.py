@@ -11,7 +11,7 @@ LIBRARY = Path(__file__).resolve().parent.parent / "course_lib"
 
 # A module may import from its own row and from those above it.
 ROWS = [
-    {"systems", "datasets", "densities", "weather", "environment"},
+    {"systems", "datasets", "densities", "weather", "environment", "files"},
     {"nets", "neurons", "optimisers", "autodiff", "results"},
     {"solvers"},
     {"schemes", "fields", "gradients"},

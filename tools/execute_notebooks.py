@@ -3,8 +3,6 @@
     python tools/execute_notebooks.py              all notebooks, in place
     python tools/execute_notebooks.py 04 03        some of them: number, file name or path
     python tools/execute_notebooks.py --check 04   execute and compare, write nothing
-    python tools/execute_notebooks.py --seed 0-4   execute with COURSE_SEED=0 … 4, print every
-                                                   claim and its margin, write nothing
 
 What a run leaves to chance is made regular before anything is stored: memory addresses, colour
 codes, how a stream was cut into pieces, the interpreter's patch release. Of a widget only its text
@@ -26,11 +24,12 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
+from course_lib import files
+
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 VIEW = "application/vnd.jupyter.widget-view+json"
 WIDGET = "application/vnd.course.widget+json"  # stands in a stored notebook where a view was shown
-CLAIM = "application/vnd.course.claim+json"
 CPU_SECONDS = {"07": 120, "13": 120, "17": 120, "18": 120}  # DESIGN §4; every other one: 60
 PEAK_MIB = 1024
 
@@ -249,41 +248,8 @@ def run_in_place(path: Path, *, check: bool, timeout: int) -> bool:
         print("\n".join(differences(nbformat.reads(old, as_version=4), notebook)))
         return False
     if new != old:
-        temporary = path.with_suffix(".ipynb.tmp")
-        temporary.write_text(new, encoding="utf-8", newline="\n")
-        os.replace(temporary, path)
+        files.replace(path, new)
     return True
-
-
-def run_seed(path: Path, seed: int, *, timeout: int) -> bool:
-    """Execute one notebook with a shifted seed and print its claims; True if all of them hold."""
-    notebook = read(path)
-    try:
-        execute(notebook, path.parent, timeout=timeout, seed=seed, go_on=True)
-    except (CellTimeoutError, DeadKernelError) as error:
-        print(f"{path.name} seed {seed}: FAILED: {explain(error, notebook)}")
-        return False
-    outputs = [o for cell in notebook.cells for o in cell.get("outputs", [])]
-    for output in outputs:
-        if CLAIM in output.get("data", {}):
-            print(f"{path.name[:2]} seed {seed}  {claim_line(output['data'][CLAIM])}", flush=True)
-    errors = [output for output in outputs if output.output_type == "error"]
-    for output in errors:
-        print(f"{path.name[:2]} seed {seed}  FAILED {output.ename}: {output.evalue}", flush=True)
-    return not errors
-
-
-def claim_line(row: dict) -> str:
-    """One claim as a line: the number, what is required, and how much room is left."""
-    mark = "✓" if row["passed"] else "✗"
-    room = "" if row["margin"] is None else f"   margin {100 * row['margin']:.0f} %"
-    return f"{mark} {row['claim']}: {row['measured_text']}, required {row['required']}{room}"
-
-
-def seeds(text: str) -> list[int]:
-    """`3` → [3]; `0-4` → [0, 1, 2, 3, 4]."""
-    first, _, last = text.partition("-")
-    return list(range(int(first), int(last or first) + 1))
 
 
 def main() -> int:
@@ -292,17 +258,10 @@ def main() -> int:
     )
     parser.add_argument("notebooks", nargs="*", help="number, file name or path (default: all)")
     parser.add_argument("--timeout", type=int, default=300, help="seconds for one cell")
-    group = parser.add_mutually_exclusive_group()
-    group.add_argument("--check", action="store_true", help="compare with the file, write nothing")
-    group.add_argument("--seed", type=seeds, help="one seed or a range such as 0-4")
+    parser.add_argument("--check", action="store_true", help="compare with the file, write nothing")
     options = parser.parse_args()
     paths = find(options.notebooks)
-    if options.seed:
-        good = [
-            run_seed(path, seed, timeout=options.timeout) for path in paths for seed in options.seed
-        ]
-    else:
-        good = [run_in_place(p, check=options.check, timeout=options.timeout) for p in paths]
+    good = [run_in_place(p, check=options.check, timeout=options.timeout) for p in paths]
     return 0 if all(good) else 1
 
 

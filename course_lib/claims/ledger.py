@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from course_lib import files
+
 MIME = "application/vnd.course.claim+json"
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = "python -m course_lib.claims"
@@ -120,7 +122,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
             return 0
         print(f"CLAIMS.md is not current: run `{COMMAND}` and commit it.", file=sys.stderr)
         return 1
-    path.write_text(text, encoding="utf-8", newline="\n")
+    files.replace(path, text)
     return 0
 
 
