@@ -1,6 +1,6 @@
 """Time and error of gradients, ours beside torchdiffeq's: one loss, one field, one tolerance.
 
-    python -m benchmarks.gradients        writes benchmarks/results/gradients.json and gradients.md
+    python -m benchmarks.gradients
 
 dopri5, rtol = atol = 1e-5, batch 128, f a 2-64-64-2 tanh perceptron in float32, loss the sum of
 squares of y(1). Every contender runs between two runs of torchdiffeq's backpropagation, and its
@@ -14,7 +14,7 @@ from functools import partial
 import torch
 import torchdiffeq
 
-from benchmarks.harness import Contender, footer, paired_ratios, record_of, spread, store
+from benchmarks.harness import MORE, Contender, footer, paired_ratios, run, spread, verdict
 from benchmarks.solvers import Perceptron, Recorder
 from course_lib import solvers
 from course_lib.gradients import odeint_adjoint, odeint_discrete_adjoint
@@ -57,7 +57,7 @@ def gradient(solve: Callable, func, y0, tolerance: float, counted=None) -> torch
     return torch.cat([part.reshape(-1) for part in parts])
 
 
-def measure(scale: float) -> list[dict]:
+def measure(scale: float, rounds: int) -> list[dict]:
     """All contenders on one field: NFE there and back, ratio with quartiles, error."""
     torch.manual_seed(0)
     func, y0 = Perceptron(), torch.randn(128, 2)
@@ -77,12 +77,26 @@ def measure(scale: float) -> list[dict]:
     func, y0 = func.float(), y0.float()
     runs = {name: partial(gradient, solve, func, y0, TOLERANCE) for name, solve in SOLVES.items()}
     floor = runs["torchdiffeq, backprop"]
-    ratios = paired_ratios([Contender(name, run, floor) for name, run in runs.items()], ROUNDS)
+    ratios = paired_ratios([Contender(name, run, floor) for name, run in runs.items()], rounds)
     return [
         {"scale": scale, "contender": name, "nfe": nfe[name], "error": float(f"{errors[name]:.2g}")}
         | ratios[name]
         for name in SOLVES
     ]
+
+
+def section(record: dict, scale: float) -> list[str]:
+    """The table of one field."""
+    lines = ["", f"Weights × {scale:g}:", "", "| | time | target | calls of f | error |"]
+    lines.append("|---|---|---|---|---|")
+    for row in record["rows"]:
+        if row["scale"] == scale:
+            target = TARGETS.get(row["contender"]) if scale == 1 else None
+            lines.append(
+                f"| {row['contender']} | {spread(row)} | {verdict(row['median'], target)} | "
+                f"{row['nfe']} | {row['error']:.1e} |"
+            )
+    return lines
 
 
 def table(record: dict) -> str:
@@ -95,19 +109,8 @@ def table(record: dict) -> str:
         "gradient in float64. dopri5, tolerance 1e-5, batch 128, f a 2-64-64-2 tanh perceptron.",
         "Made by `python -m benchmarks.gradients`.",
     ]
-    for scale in dict.fromkeys(row["scale"] for row in record["rows"]):
-        lines += ["", f"Weights × {scale:g}:", "", "| | time | target | calls of f | error |"]
-        lines.append("|---|---|---|---|---|")
-        for row in record["rows"]:
-            if row["scale"] != scale:
-                continue
-            target = TARGETS.get(row["contender"]) if scale == 1 else None
-            met = "met" if target and row["median"] <= target else "missed"
-            lines.append(
-                f"| {row['contender']} | {spread(row)} | "
-                f"{f'≤ {target}, {met}' if target else ''} | {row['nfe']} | {row['error']:.1e} |"
-            )
     first = {row["contender"]: row for row in record["rows"] if row["scale"] == 1}
+    lines += section(record, 1)
     error = first["course_lib, backprop"]["error"]
     lines += ["", f"Error of our backpropagation: target ≤ {ERROR_TARGET:.0e}, "
               f"{'met' if error <= ERROR_TARGET else 'missed'}."]  # fmt: skip
@@ -122,16 +125,14 @@ def table(record: dict) -> str:
             f"Missed, discrete adjoint: it is backpropagation and one more solve, {both:.2f} of "
             "torchdiffeq's time: f without a graph, which costs a third of f with one and back.",
         ]
+    lines += ["", MORE, *section(record, 3)]
     return "\n".join([*lines, "", footer(record)]) + "\n"
 
 
-def main() -> None:
-    """Measure both cases and write the results."""
-    torch.set_num_threads(1)
-    rows = [row for scale in (1.0, 3.0) for row in measure(scale)]
-    record = record_of(rows, ROUNDS)
-    store("gradients", record, table(record))
+def rows(rounds: int) -> list[dict]:
+    """Both cases."""
+    return [row for scale in (1.0, 3.0) for row in measure(scale, rounds)]
 
 
 if __name__ == "__main__":
-    main()
+    run("gradients", ROUNDS, rows, table)

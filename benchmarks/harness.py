@@ -3,9 +3,18 @@
 CPU time of one process and one thread; every contender runs between two runs of the floor, which
 is the right-hand side called on the very states that the contender visited; the order of the
 contenders is shuffled in every round; what counts is the median of the paired ratios.
+
+Every benchmark is a module with `ROUNDS`, `rows(rounds)`, `table(record)` and perhaps
+`plot(record)`, and ends with `run(...)`, its command line:
+
+    python -m benchmarks.NAME            measure; write results/NAME.json, NAME.md and NAME.png
+    python -m benchmarks.NAME --quick    a look: three rounds or tiny settings, writes nothing
+    python -m benchmarks.NAME --page     write page and picture again, from what is stored
 """
 
+import argparse
 import json
+import os
 import platform
 import random
 import statistics
@@ -16,20 +25,33 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import torch
 
+from benchmarks.peers import PEERS, missing
+from course_lib import plotting
+
 __all__ = [
+    "MORE",
+    "QUICK_ROUNDS",
+    "ROOT",
     "Contender",
     "footer",
     "paired_ratios",
-    "record_of",
     "replay",
+    "run",
+    "seconds",
+    "slope",
     "spread",
-    "store",
+    "verdict",
 ]
 
-RESULTS = Path(__file__).parent / "results"
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+MORE = "<!-- more -->"  # on a page: SPEED.md shows what is above it
+QUICK_ROUNDS = 3
 
+PACKAGES = ["torch", "torchdiffeq", "scipy", "numpy"]
 MIN_SECONDS = 0.005  # shorter measurements are repeated until they last this long
 
 
@@ -96,20 +118,20 @@ def machine() -> dict:
     if info.exists():
         lines = [line for line in info.read_text().splitlines() if line.startswith("model name")]
         name = lines[0].split(":", 1)[1].strip() if lines else name
+    here = [name for name in PEERS if name not in missing()]
     return {
         "cpu": name,
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
-        "versions": {
-            package: version(package) for package in ("torch", "torchdiffeq", "scipy", "numpy")
-        },
+        "versions": {package: version(package) for package in PACKAGES + here},
     }
 
 
 def record_of(rows: list[dict], rounds: int) -> dict:
     """The measurements, with all that is needed to read them later."""
     date = datetime.now(UTC).date().isoformat()
-    return {"date": date, **machine(), "rounds": rounds, "rows": rows}
+    load = round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
+    return {"date": date, **machine(), "load": load, "rounds": rounds, "rows": rows}
 
 
 def spread(row: dict) -> str:
@@ -118,16 +140,61 @@ def spread(row: dict) -> str:
     return f"{row['median']:.2f} [{low:.2f}, {high:.2f}]"
 
 
+def verdict(value: float, target: float | None) -> str:
+    """A cell of a page: the target, and whether it is met; empty if there is none."""
+    if target is None:
+        return ""
+    return f"≤ {target:g}, {'met' if value <= target else 'missed'}"
+
+
+def slope(x: list[float], y: list[float]) -> float:
+    """The exponent p of the best y ∝ xᵖ: least squares on logarithms."""
+    return float(np.polyfit(np.log(x), np.log(y), 1)[0])
+
+
 def footer(record: dict) -> str:
     """The last line of a page: processor, versions, date."""
     packages = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
-    return f"{record['cpu']}; Python {record['python']}, {packages}; {record['date']}."
+    load = f"; {record['load']} processes wanted to run" if record.get("load") else ""
+    return f"{record['cpu']}; Python {record['python']}, {packages}; {record['date']}{load}."
 
 
-def store(name: str, record: dict, page: str) -> None:
-    """Write benchmarks/results/NAME.json and NAME.md, and print the page."""
-    RESULTS.mkdir(exist_ok=True)
-    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
-    (RESULTS / f"{name}.json").write_text(text, encoding="utf-8")
-    (RESULTS / f"{name}.md").write_text(page, encoding="utf-8")
+def run(
+    name: str,
+    rounds: int,
+    rows: Callable[[int], list[dict]],
+    table: Callable[[dict], str],
+    plot: Callable[[dict], object] | None = None,
+) -> None:
+    """The command line of a benchmark: measure, print the page, store it.
+
+    Args:
+        name: what the files in benchmarks/results/ are called.
+        rounds: of one measurement; `rows` gets QUICK_ROUNDS instead for a look.
+        rows: rounds → the measurements.
+        table: record → the page, Markdown.
+        plot: record → a matplotlib figure.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}")
+    parser.add_argument("--quick", action="store_true", help="a look; writes nothing")
+    parser.add_argument("--page", action="store_true", help="write the page again, measure nothing")
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    stored = RESULTS / f"{name}.json"
+    if asked.page:
+        record = json.loads(stored.read_text(encoding="utf-8"))
+    else:
+        rounds = QUICK_ROUNDS if asked.quick else rounds
+        record = record_of(rows(rounds), rounds)
+    page = table(record)
     print(page)
+    if not asked.quick:
+        RESULTS.mkdir(exist_ok=True)
+        text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+        stored.write_text(text, encoding="utf-8")
+        (RESULTS / f"{name}.md").write_text(page, encoding="utf-8")
+        if plot is not None:
+            os.environ.setdefault("MPLBACKEND", "agg")
+            plotting.use_style()
+            plot(record).savefig(RESULTS / f"{name}.png", dpi=80, metadata={"Software": None})

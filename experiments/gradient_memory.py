@@ -74,11 +74,30 @@ class Field(torch.nn.Module):
         return self.net(y)
 
 
-def measure(gradient: str, steps: int) -> dict:
-    """One row, in this process; the order of the two measures matters, resident size only grows."""
+def memory_of(run, steps: int) -> dict:
+    """Both measures of run(steps), in this process; their order matters, resident size only grows.
+
+    run(1) comes first and warms up.
+    """
+    run(1)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    run(steps)
+    resident = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * MAXRSS_UNIT
+    with PeakBytes() as counter:
+        run(steps)
+    return {"steps": steps, "tensors": counter.peak, "resident": resident}
+
+
+def problem() -> tuple:
+    """Field, batch of states and times that every row uses, the same in every process."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    field, y0, t = Field(), torch.randn(1024, 2), torch.tensor([0.0, 1.0])
+    return Field(), torch.randn(1024, 2), torch.tensor([0.0, 1.0])
+
+
+def measure(gradient: str, steps: int) -> dict:
+    """One row, in this process."""
+    field, y0, t = problem()
 
     def run(n: int):
         options = {"step_size": 1 / n}
@@ -88,13 +107,7 @@ def measure(gradient: str, steps: int) -> dict:
             **method,
         )  # fmt: skip
 
-    run(1)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    run(steps)
-    resident = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * MAXRSS_UNIT
-    with PeakBytes() as counter:
-        run(steps)
-    return {"gradient": gradient, "steps": steps, "tensors": counter.peak, "resident": resident}
+    return {"gradient": gradient} | memory_of(run, steps)
 
 
 def main() -> None:

@@ -4,8 +4,8 @@ Makes data/results/zoo.json for notebook 05 (about five CPU-minutes): one row a 
 measures as lists over the seeds. Each network has a stem 64 → 32, twelve evaluations of a field
 with weights quadratic in depth (3,120 to 3,168 parameters), a head 32 → 10, and 250 steps of Adam.
 `test_error_finer` evaluates the trained network with eight times as many steps. The antisymmetric
-field differs from the others in more than its constraint (32 tanh units instead of 16 and a second
-matrix), so a last row, `unconstrained`, is the same field without the constraint.
+field differs from the residual net's in more than its constraint (one matrix to 32 tanh units
+instead of two and 16 units), so a last row, `unconstrained`, is the same field without it.
 """
 
 import torch
