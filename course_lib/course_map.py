@@ -63,7 +63,7 @@ def draw_map(ax=None, done: dict[str, tuple[int, int]] | None = None):
                 _arrow(ax, place[need], place[number])
     for row, part in enumerate(parts):
         name = _wrap(part, 14)
-        ax.text(-0.65, -ROW * row, name, ha="right", va="center", fontsize=11, color=CYCLE[row])
+        ax.text(-0.65, -ROW * row, name, ha="right", va="center", fontsize=11)
     ax.set_xlim(-2.3, 7.5)
     ax.set_ylim(-ROW * (len(parts) - 1) - 0.65, 0.65)
     ax.set_title("The course: arrows lead from what is needed to what needs it")

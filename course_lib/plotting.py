@@ -17,8 +17,8 @@ from matplotlib.ticker import LogLocator, MaxNLocator
 
 _HERE = Path(__file__).parent
 
-CYCLE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
-"""Okabe & Ito's colours (2008) without yellow, which a projector loses on white."""
+CYCLE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#783018", "#7818D8", "#000000"]
+"""Okabe & Ito's colours (2008); brown and violet stand for those too pale for a line on white."""
 LINESTYLES = ["-", "--", "-.", ":", (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)), (0, (1, 3))]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
 COLORS = {"data": "#000000", "truth": CYCLE[0], "model": CYCLE[1], "muted": "#8C8C8C"}

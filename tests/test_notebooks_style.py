@@ -10,9 +10,10 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from course_lib.claims import MIME as CLAIM
 from course_lib.course_map import NOTEBOOKS_DIR, Lesson
 from tools import notebook_style as style
-from tools.execute_notebooks import CLAIM, WIDGET, normalise, text_of
+from tools.execute_notebooks import WIDGET, normalise, text_of
 
 NOTEBOOKS = sorted(NOTEBOOKS_DIR.glob("[0-9][0-9]_*.ipynb"))
 COURSE = {

@@ -28,11 +28,19 @@ TARGETS = [
     "site",
     "test",
     "test-fast",
+    "attack",
+    "mutants",
     "notebooks",
     "seeds",
+    "faults",
+    "grades",
+    "smoke-hub",
     "experiments",
     "bench",
+    "bench-course",
     "docs",
+    "equations",
+    "audit",
     "lint",
     "clean",
     "help",
@@ -157,6 +165,7 @@ def test_pins_hold_all_that_is_imported():
     developers = pinned | {
         line.split("==")[0].lower() for file in FOR_DEVELOPERS for line in requirements(file)
     }
+    hub = {line.split("==")[0] for line in requirements("deploy/jupyterhub/requirements.txt")}
     owner = importlib.metadata.packages_distributions()
     # Parts of JupyterLab, ipywidgets and matplotlib; the pins of those decide their versions.
     jupyter = {"ipython", "ipykernel", "jupyter_core", "traitlets", "jupyterlab"}
@@ -165,6 +174,7 @@ def test_pins_hold_all_that_is_imported():
         if path.suffix != ".py":
             continue
         allowed = pinned if path.parts[len(ROOT.parts)] == "course_lib" else developers
+        allowed = allowed | hub if path.parent.name == "jupyterhub" else allowed
         for module in _imports(ast.parse(path.read_text(encoding="utf-8"))):
             names = {name.lower() for name in owner.get(module, [])}
             own = module in sys.stdlib_module_names or (ROOT / module).exists()
@@ -226,11 +236,13 @@ def test_help_lists_every_target(make):
         ),
         (["test-fast"], '-m "not (notebook or browser or install or slow)"'),
         (["notebooks", "NB=04"], "tools/execute_notebooks.py 04"),
-        (["seeds", "NB=04"], "tools/execute_notebooks.py --seed 0-4 04"),
+        (["seeds", "NB=04"], "-m tools.seeds --seeds 0-4 04"),
         (["lint"], "-m ruff format --check ."),
         (["docs"], "tools/readme.py"),
         (["project", "ARGS=--port=8877"], "voila notebooks/gallery.ipynb"),
         (["site"], "tools/website.py"),
+        (["smoke-hub"], "--env PYTHONPATH '${HOME}/course'"),
+        (["grades", "NAME=in", "ARGS=--regrade"], '-m tools.grades "in" --regrade'),
     ],
 )
 def test_what_a_target_runs(make, arguments, expected):
@@ -261,7 +273,7 @@ def test_an_old_python_is_named_and_leaves_nothing(make, tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a file has no such bit there")
-@pytest.mark.parametrize("name", [".ci/run", "binder/postBuild"])
+@pytest.mark.parametrize("name", [".ci/run", "binder/postBuild", "deploy/jupyterhub/install"])
 def test_scripts_can_be_run(name):
     assert os.access(ROOT / name, os.X_OK)
     done = subprocess.run(["bash", "-n", name], cwd=ROOT, capture_output=True, text=True)

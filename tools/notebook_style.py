@@ -19,9 +19,10 @@ import nbformat
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from course_lib.claims import MIME as CLAIM
 from course_lib.course_map import Lesson, lessons
 from tools import check_links
-from tools.execute_notebooks import CLAIM, WIDGET, find, normalise, read, text_of
+from tools.execute_notebooks import WIDGET, find, normalise, read, text_of
 
 Faults = Iterator[str]
 RULES: dict[str, Callable[["Page"], Faults]] = {}

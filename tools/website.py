@@ -18,13 +18,16 @@ from course_lib.course_map import lessons
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE, TARGET = ROOT / "build" / "site_source", ROOT / "build" / "site"
-PAGES = ("INSTRUCTORS.md", "CLAIMS.md", "CONTRIBUTING.md", "data/README.md")
+PAGES = (
+    *("INSTRUCTORS.md", "EXERCISES.md", "CLAIMS.md", "SPEED.md", "CONTRIBUTING.md"),
+    "data/README.md",
+)
 FILES = ("LICENSE", "LICENSE-CONTENT", "CITATION.cff", "data/LICENSE-pvlib")
 
 
 def caption_of(cells: list[dict], index: int) -> str:
     """The caption that follows a picture's cell, in plain words; empty if there is none."""
-    for cell in cells[index + 1 : index + 4]:
+    for cell in cells[index + 1 :]:
         text = "".join(cell["source"])
         if cell["cell_type"] == "markdown":
             found = re.match(r"\*\*((?:Figure|Animation) [^*]*)\*\*(.*?)(?:\n\s*\n|$)", text, re.S)
@@ -77,6 +80,7 @@ def collect(source: Path = SOURCE) -> None:
         (source / name).parent.mkdir(exist_ok=True)
         text = (ROOT / name).read_text(encoding="utf-8")
         text = re.sub(r"\]\((\.\./)?README\.md", r"](\1index.md", text)  # it is the first page
+        text = re.sub(r"(?<!!)\[([^]]+)\]\((benchmarks/[^)]+)\)", r"`\2`", text)  # not on the site
         (source / name).write_text(text, encoding="utf-8")
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     (source / "index.md").write_text(f"{readme}\n{contents()}", encoding="utf-8")
