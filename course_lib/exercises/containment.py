@@ -331,6 +331,13 @@ def limited(call: Callable[[], Any], seconds: float) -> Any:
         raise reasons[-1]
 
     def watch():
+        while not over.is_set():
+            try:
+                patrol()
+            except BaseException:  # out of memory, say: just then the watch must go on
+                continue
+
+    def patrol():
         wait = seconds if seconds < TICK else TICK
         while not over.wait(wait):
             reason = TimeLimit if _now() >= end else MemoryLimit if _resident() > most else None
