@@ -310,7 +310,6 @@ def limited(call: Callable[[], Any], seconds: float) -> Any:
     def inside():
         nonlocal frame
         frame = sys._getframe()
-        threading.Thread(target=watch, daemon=True, name=WATCH).start()
         return call()
 
     def raise_again(here, event, _):
@@ -359,6 +358,7 @@ def limited(call: Callable[[], Any], seconds: float) -> Any:
             wait = REPEAT
 
     handler = signal.signal(WAKE, alarm) if signals else None
+    threading.Thread(target=watch, daemon=True, name=WATCH).start()
     try:
         try:
             return inside()
