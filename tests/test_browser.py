@@ -281,8 +281,15 @@ class Visit:
 # The bytes of a picture, or of what is drawn on a canvas, as text.
 PICTURE = """async image => {
     if (image.tagName === "CANVAS") return image.toDataURL();
-    const bytes = new Uint8Array(await (await fetch(image.src)).arrayBuffer());
-    return Array.from(bytes, byte => String.fromCharCode(byte)).join("");
+    for (;;) {
+        const address = image.src;
+        try {
+            const bytes = new Uint8Array(await (await fetch(address)).arrayBuffer());
+            return Array.from(bytes, byte => String.fromCharCode(byte)).join("");
+        } catch (error) {  // the next picture came in between, and took the address away
+            if (image.src === address) throw error;
+        }
+    }
 }"""
 
 
