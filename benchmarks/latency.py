@@ -204,7 +204,7 @@ def measure(names: list[str], updates: int) -> list[dict]:
             page.get_by_role("combobox").first.select_option(
                 label=f"{entry.notebook} {entry.title}"
             )
-            page.get_by_text(entry.script[:40]).wait_for(state="attached", timeout=60_000)
+            page.get_by_text(entry.script[:40]).first.wait_for(state="attached", timeout=60_000)
             canvas = name in widgets.CANVASES
             picture = page.locator(".course-widget " + ("canvas" if canvas else "img")).first
             picture.wait_for(state="visible", timeout=60_000)
