@@ -172,6 +172,8 @@ PARTS = {
         "traces": partial(measured, "traces"),
         "operators": partial(measured, "operators"),
         "work_precision": partial(measured, "work_precision"),
+        "memory": partial(measured, "memory"),
+        "scaling": partial(measured, "scaling"),
     },
     "INSTRUCTORS.md": {
         "exercises": catalogue.overview,
