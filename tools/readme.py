@@ -174,6 +174,7 @@ PARTS = {
         "work_precision": partial(measured, "work_precision"),
         "memory": partial(measured, "memory"),
         "scaling": partial(measured, "scaling"),
+        "peers": partial(measured, "peers"),
     },
     "INSTRUCTORS.md": {
         "exercises": catalogue.overview,
