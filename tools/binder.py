@@ -8,12 +8,13 @@ an edited notebook does not mean installing everything anew. A line such as `-r 
 would spoil that: the pins are therefore written out.
 """
 
-import argparse
 import re
 import sys
 from pathlib import Path
 
-from course_lib import files
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tools import generated
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "binder" / "requirements.txt"
@@ -38,18 +39,8 @@ def content(requirements: str) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="change nothing, say if it is stale")
-    check = parser.parse_args().check
-    text = content((ROOT / "requirements.txt").read_text(encoding="utf-8"))
-    if TARGET.is_file() and TARGET.read_text(encoding="utf-8") == text:
-        return 0
-    if check:
-        print("binder/requirements.txt is out of date: run `make docs`")
-        return 1
-    files.replace(TARGET, text)
-    print("wrote binder/requirements.txt")
-    return 0
+    pins = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    return generated.keep({TARGET: content(pins)}, __doc__)
 
 
 if __name__ == "__main__":

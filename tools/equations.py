@@ -6,15 +6,16 @@
 A test names an equation by its number in brackets, in its docstring: "(5.3): …".
 """
 
-import argparse
 import ast
 import json
 import re
 import sys
 from pathlib import Path
 
-from course_lib import files
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 from course_lib.course_map import NOTEBOOKS_DIR, Lesson, lessons
+from tools import generated
 
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests"
@@ -95,17 +96,7 @@ what is checked.
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="change nothing, say if it is stale")
-    check, text = parser.parse_args().check, page()
-    if TARGET.is_file() and TARGET.read_text(encoding="utf-8") == text:
-        return 0
-    if check:
-        print("EQUATIONS.md is out of date: run `make docs`")
-        return 1
-    files.replace(TARGET, text)
-    print("wrote EQUATIONS.md")
-    return 0
+    return generated.keep({TARGET: page()}, __doc__)
 
 
 if __name__ == "__main__":

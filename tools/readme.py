@@ -6,7 +6,6 @@
 The one place that knows the public address is `[project.urls]` in pyproject.toml.
 """
 
-import argparse
 import base64
 import json
 import re
@@ -19,10 +18,13 @@ from urllib.parse import urlencode
 import nbformat
 import yaml
 
-from course_lib import claims, files
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from course_lib import claims
 from course_lib.course_map import NOTEBOOKS_DIR, lessons
 from course_lib.exercises import catalogue
 from course_lib.widgets.lectures import LECTURES
+from tools import generated
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "data" / "figures" / "bunny_flow.png"
@@ -216,25 +218,14 @@ def with_badge(notebook: nbformat.NotebookNode, file: str) -> nbformat.NotebookN
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="change nothing, say what is stale")
-    check = parser.parse_args().check
-    fresh = {PICTURE: picture(), ROOT / "EXERCISES.md": catalogue.page().encode()}
+    fresh = {PICTURE: picture(), ROOT / "EXERCISES.md": catalogue.page()}
     for file, parts in PARTS.items():
         text = (ROOT / file).read_text(encoding="utf-8")
-        fresh[ROOT / file] = fill(text, parts, file).encode()
+        fresh[ROOT / file] = fill(text, parts, file)
     for path in sorted(NOTEBOOKS_DIR.glob("*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
-        fresh[path] = (nbformat.writes(with_badge(notebook, path.name)).rstrip() + "\n").encode()
-    stale = [p for p, content in fresh.items() if not p.exists() or p.read_bytes() != content]
-    for path in stale:
-        if check:
-            print(f"{path.relative_to(ROOT)} is out of date: run `make docs`")
-        else:
-            path.parent.mkdir(exist_ok=True)
-            files.replace(path, fresh[path])
-            print(f"wrote {path.relative_to(ROOT)}")
-    return int(check and bool(stale))
+        fresh[path] = nbformat.writes(with_badge(notebook, path.name)).rstrip() + "\n"
+    return generated.keep(fresh, __doc__)
 
 
 if __name__ == "__main__":
