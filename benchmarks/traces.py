@@ -157,12 +157,20 @@ def target(row: dict) -> float | None:
 
 
 def missed_lines(record: dict) -> list[str]:
-    """Why fixed steps are not the cheaper ones."""
+    """Why a training step misses its target."""
     steps = {row["contender"]: row for row in record["rows"] if row["part"] == "step"}
     adaptive, fixed = (steps[name] for name in sorted(STEP_GOALS, reverse=True))
+    lines = []
+    if adaptive["median"] > STEP_TARGET:
+        lines += [
+            "",
+            "Missed, dopri5: on the same idle machine (2026-11-22) the library of ef9e9d6, which"
+            " did not yet look at what func does to its arguments and its memory, took 0.46.",
+        ]
     if fixed["median"] <= STEP_TARGET:
-        return []
+        return lines
     return [
+        *lines,
         "",
         f"Missed, RK4 × 10: the gradient passes through all {fixed['passed']} of its {fixed['nfe']}"
         f" calls of f, and through {adaptive['passed']} of the {adaptive['nfe']} of dopri5, which "
