@@ -30,6 +30,7 @@ import torch
 
 from benchmarks.peers import PEERS, missing
 from course_lib import plotting
+from course_lib.files import replace
 
 __all__ = [
     "MORE",
@@ -192,8 +193,8 @@ def run(
     if not asked.quick:
         RESULTS.mkdir(exist_ok=True)
         text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
-        stored.write_text(text, encoding="utf-8")
-        (RESULTS / f"{name}.md").write_text(page, encoding="utf-8")
+        replace(stored, text)
+        replace(RESULTS / f"{name}.md", page)
         if plot is not None:
             os.environ.setdefault("MPLBACKEND", "agg")
             plotting.use_style()

@@ -41,12 +41,13 @@ from course_lib.exercises import (
     engine,
     grade,
     hint,
+    limits,
     solution,
 )
-from course_lib.exercises.containment import TimeLimit, limited
 from course_lib.exercises.display import STYLES, result_html, result_text
 from course_lib.exercises.engine import cases_of, grade_exercise
 from course_lib.exercises.exercise import OUTCOMES, Result
+from course_lib.exercises.limits import TimeLimit, limited
 from course_lib.exercises.sandbox import attempt, settled
 from course_lib.exercises.values import close, show, show_pair
 
@@ -836,7 +837,7 @@ def test_a_slow_answer_is_given_its_time(monkeypatch):
 
 
 def test_an_alarm_never_goes_off_afterwards(monkeypatch):
-    monkeypatch.setattr(containment, "REPEAT", 0.001)
+    monkeypatch.setattr(limits, "REPEAT", 0.001)
     running = threading.active_count()
     stopped = 0
     for k in range(200):
@@ -852,7 +853,7 @@ def test_an_alarm_never_goes_off_afterwards(monkeypatch):
 
 
 def test_an_answer_that_catches_everything_is_stopped_all_the_same(monkeypatch):
-    monkeypatch.setattr(containment, "REPEAT", 0.01)
+    monkeypatch.setattr(limits, "REPEAT", 0.01)
 
     def stubborn():
         while True:
@@ -1092,7 +1093,7 @@ def loops_in_its_clean_up():
             pass
 
 
-on_unix = pytest.mark.skipif(containment.WAKE is None, reason="needs Unix signals")
+on_unix = pytest.mark.skipif(limits.WAKE is None, reason="needs Unix signals")
 
 
 @on_unix
@@ -1107,11 +1108,34 @@ on_unix = pytest.mark.skipif(containment.WAKE is None, reason="needs Unix signal
     ],
 )
 def test_waiting_and_catching_end_too(endless, monkeypatch):
-    monkeypatch.setattr(containment, "REPEAT", 0.05)
-    tracer, handler = sys.gettrace(), signal.getsignal(containment.WAKE)
+    monkeypatch.setattr(limits, "REPEAT", 0.05)
+    tracer, handler = sys.gettrace(), signal.getsignal(limits.WAKE)
     with pytest.raises(TimeLimit):
         limited(endless, 0.05)
-    assert (sys.gettrace(), signal.getsignal(containment.WAKE)) == (tracer, handler)
+    assert (sys.gettrace(), signal.getsignal(limits.WAKE)) == (tracer, handler)
+
+
+@on_unix
+def test_an_answer_that_breaks_the_watchers_tools_ends_too(monkeypatch):
+    """Without `int` a look at the memory raises, which would end an unguarded watcher."""
+    monkeypatch.setattr(limits, "REPEAT", 0.05)
+    monkeypatch.setattr(engine, "SECONDS", 10 * limits.TICK)
+    monkeypatch.setattr(engine, "SLOWER", 0.0)
+
+    def breaks(func, t, y, h):
+        builtins.int = time.monotonic = sys._current_frames = None
+        signal.pthread_kill = sys.settrace = None
+        counts_and_catches_everything()
+
+    assert step(breaks).name == "TimeLimit"
+
+
+def test_a_watcher_that_cannot_start_leaves_no_alarm(monkeypatch):
+    handler = limits.WAKE and signal.getsignal(limits.WAKE)
+    monkeypatch.setattr(threading.Thread, "start", raising)
+    with pytest.raises(RuntimeError):
+        limited(list, 1.0)
+    assert handler == (limits.WAKE and signal.getsignal(limits.WAKE))
 
 
 def test_no_time_at_all_is_a_limit_too():
@@ -1150,9 +1174,9 @@ def test_a_profiler_works_after_a_check():
     assert profile.runcall(abs, -1) == profile.runcall(lambda: 1) == 1
 
 
-@pytest.mark.skipif(not containment._resident(), reason="needs /proc")
+@pytest.mark.skipif(not limits._resident(), reason="needs /proc")
 def test_memory_that_only_grows_is_stopped(monkeypatch):
-    monkeypatch.setattr(containment, "MEMORY", 64 * 2**20)
+    monkeypatch.setattr(limits, "MEMORY", 64 * 2**20)
 
     def grows(func, t, y, h):
         rows = []

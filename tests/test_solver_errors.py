@@ -263,7 +263,10 @@ def test_dense_output_needs_a_step_size_and_distinct_times():
         odeint_dense(decay, Y0, 1.0, 1.0)
     solution = odeint_dense(decay, Y0, 0.0, 1.0)
     for t in (torch.zeros(2, 2), torch.zeros(0)):
-        with pytest.raises(ValueError, match="a number or a 1-D tensor"):
+        with pytest.raises(ValueError, match=r"a number or a 1-D tensor.*reshape"):
+            solution(t)
+    for t in (None, "noon", [0.0, None], 1j, torch.tensor(1j), T.to("meta"), 10**400):
+        with pytest.raises(TypeError, match=r"a number or a 1-D tensor of times.*linspace"):
             solution(t)
     with pytest.raises(ValueError, match="t has other times"):
         solution(NAN)

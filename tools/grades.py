@@ -18,6 +18,7 @@ may lose everything, and look at the answers.
 import argparse
 import csv
 import functools
+import io
 import json
 import os
 import re
@@ -36,6 +37,7 @@ import nbformat
 
 from course_lib.exercises import UnknownExercise, exercises_of, find_exercise
 from course_lib.exercises.display import STYLES
+from course_lib.files import replace
 
 ROOT = Path(__file__).resolve().parent.parent
 LARGEST = 20  # MiB; the course's own notebooks have less than 2
@@ -270,10 +272,11 @@ def safe(cell: str) -> str:
 def write(rows: list[Row], path: Path) -> None:
     """The table as CSV, in UTF-8 with the mark by which spreadsheets know it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8-sig", errors="replace", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(field.name for field in fields(Row))
-        table.writerows([safe(cell) for cell in asdict(row).values()] for row in rows)
+    text = io.StringIO(newline="")
+    table = csv.writer(text)
+    table.writerow(field.name for field in fields(Row))
+    table.writerows([safe(cell) for cell in asdict(row).values()] for row in rows)
+    replace(path, text.getvalue().encode("utf-8-sig", errors="replace"))
 
 
 def main(arguments: list[str] | None = None) -> int:

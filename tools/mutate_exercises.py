@@ -1,18 +1,19 @@
 """Break every reference solution in many small ways, and see whether the checker notices.
 
-    python -m tools.mutate_exercises           all notebooks; one that is done is not run again
+    python -m tools.mutate_exercises           all notebooks; what is done is not run again
     python -m tools.mutate_exercises 04 06     some of them
 
 A mutant (`mutants.py`) must be rejected, unless it computes the same: that is tried on the cases of
 twenty other seeds. And each solution in other words, which mean the same, must be accepted. Results
-are kept in build/mutants, one file a notebook, until the exercises, the engine or this file change.
+are kept in build/mutants, one file a notebook, until the exercises, the engine or this file change;
+a run that was stopped goes on where it was.
 """
 
 import dataclasses
 import hashlib
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -23,11 +24,12 @@ from course_lib.exercises.comparison import Comparison
 from course_lib.exercises.containment import contained
 from course_lib.exercises.exercise import Exercise
 from course_lib.exercises.sandbox import attempt
+from course_lib.files import replace
 from tools.mutants import mutants, rewritten
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / "build" / "mutants"
-SECONDS = 3.0  # for a mutant that loops for ever; a learner gets more
+SECONDS = 10.0  # for a mutant that loops for ever; on a busy machine one that ends needs a few
 SEEDS = range(1, 21)
 JUDGES = "engine", "comparison", "sandbox", "values", "inspection", "exercise"
 REFUSED = "the solution in other words"
@@ -59,27 +61,30 @@ def verdict(exercise: Exercise, mutant: Callable, seeds=SEEDS) -> str:
     return "survived" if differs(exercise, mutant, seeds) else "equivalent"
 
 
-def verdicts_on(exercise: Exercise) -> dict[str, str]:
+def verdicts_on(exercise: Exercise, known: dict[str, str]) -> Iterator[tuple[str, str]]:
     """The verdict on every mutant of an exercise's solution, and on the solution in other words.
 
     A mutant that fails or differs on the checker's own cases is never called correct; that much is
     found out here, because grading it would try all misconceptions too and take ten times as long.
+
+    Args:
+        known: what need not be tried again, by what was changed.
     """
-    found = {}
     if engine.grade_exercise(exercise, rewritten(exercise.solution)).outcome != "correct":
-        found[REFUSED] = "refused"
+        yield REFUSED, "refused"
     cases = engine.cases_of(exercise)
     references, _ = attempt(exercise.solution, cases, exercise.run)
     for change, mutant in mutants(exercise.solution).items():
+        if change in known:
+            continue
         trials, _ = attempt(mutant, cases, exercise.run, SECONDS)
         look = Comparison(exercise, mutant, cases, trials, references, SECONDS)
         if any(trial.error is not None for trial in trials):
-            found[change] = "stopped"
+            yield change, "stopped"
         elif not all(look.agreement(trials, references)):
-            found[change] = "rejected"
+            yield change, "rejected"
         else:
-            found[change] = verdict(exercise, mutant)
-    return found
+            yield change, verdict(exercise, mutant)
 
 
 def of_notebook(number: str) -> dict[str, dict[str, str]]:
@@ -87,15 +92,25 @@ def of_notebook(number: str) -> dict[str, dict[str, str]]:
     used = [ROOT / "course_lib/exercises" / f"{name}.py" for name in (*JUDGES, f"nb{number}")]
     used += [Path(__file__).with_name("mutants.py"), Path(__file__)]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in used)).hexdigest()
-    kept = KEPT / f"{number}.json"
-    if kept.exists() and (stored := json.loads(kept.read_text("utf-8")))["digest"] == digest:
-        return stored["verdicts"]
-    asked = [exercise for exercise in exercises.exercises_of(number) if exercise.kind == "function"]
-    verdicts = {exercise.id: verdicts_on(exercise) for exercise in asked}
-    KEPT.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"digest": digest, "verdicts": verdicts}, indent=1, ensure_ascii=False)
-    kept.write_text(text + "\n", "utf-8")
-    return verdicts
+    path = KEPT / f"{number}.json"
+    kept = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    if kept.get("digest") != digest:
+        kept = {"digest": digest, "verdicts": {}, "begun": {}}
+
+    def keep():
+        KEPT.mkdir(parents=True, exist_ok=True)
+        replace(path, json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
+
+    for exercise in exercises.exercises_of(number):
+        if exercise.kind != "function" or exercise.id in kept["verdicts"]:
+            continue
+        for change, kind in verdicts_on(exercise, dict(kept["begun"])):
+            kept["begun"][change] = kind
+            if len(kept["begun"]) % 10 == 0:
+                keep()
+        kept["verdicts"][exercise.id], kept["begun"] = kept["begun"], {}
+        keep()
+    return kept["verdicts"]
 
 
 def row(name: str, verdicts: list[str]) -> str:

@@ -3,7 +3,7 @@
 To try newer releases, take the pins off, install, pin again what was found, and run the tests; the
 weekly job does just that:
 
-    sed -E -i.old 's/==[^;[:space:]]+//' requirements.txt requirements-dev.txt
+    sed -E -i.old 's/==[^;[:space:]]+//' requirements*.txt
     python -m pip install --upgrade -r requirements-dev.txt -e .
     python tools/repin.py && python tools/binder.py
 """
@@ -13,8 +13,15 @@ import re
 import sys
 from pathlib import Path
 
+from course_lib.files import replace
+
 ROOT = Path(__file__).resolve().parent.parent
-FILES = ("requirements.txt", "requirements-dev.txt")
+FILES = (
+    "requirements.txt",
+    "requirements-dev.txt",
+    "requirements-project.txt",
+    "requirements-site.txt",
+)
 
 
 def pinned(text: str) -> str:
@@ -44,7 +51,7 @@ def _installed(name: str) -> str | None:
 def main() -> int:
     for name in FILES:
         path = ROOT / name
-        path.write_text(pinned(path.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")
+        replace(path, pinned(path.read_text(encoding="utf-8")))
     return 0
 
 

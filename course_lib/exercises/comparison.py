@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from course_lib.exercises import diagnosis, inspection
-from course_lib.exercises.containment import TimeLimit
 from course_lib.exercises.exercise import Exercise, Misconception, Result
+from course_lib.exercises.limits import TimeLimit
 from course_lib.exercises.sandbox import Trial, attempt
 from course_lib.exercises.values import close, show, show_pair
 

@@ -1,22 +1,16 @@
-"""The walls around a learner's code: what it changes is put back, and it may not run for ever.
+"""The walls around a learner's code: what it changes is put back.
 
 Put back are random states, modes and settings (`STATES`), signal handlers, figures, and every name
-in the modules a learner might meddle with; threads started inside are ended. Ways to end the
-process (`os._exit`, IPython's `exit`) raise SystemExit instead.
+in the modules a learner might meddle with. Ways to end the process (`os._exit`, IPython's `exit`)
+raise SystemExit instead. Loops without an end, and threads, are ended by `limits.py`.
 
-Beyond these walls are files, other processes, attributes of other classes than `CLASSES`, a crash
-inside C, and a single call into C that neither returns nor waits, such as `sum(range(10**12))` or
-one huge matrix product: Python gets no turn until it is over. (One that waits, `time.sleep` or a
-lock, is interrupted where there are Unix signals and the check runs in the main thread.) An answer
-that catches everything in two nested endless loops may go on. A huge array is refused by the
-operating system or not at all; memory that grows bit by bit is watched on Linux only. All of that
-would need another process, and exercises need none of it.
+Beyond these walls are files, other processes, attributes of other classes than `CLASSES`, and a
+crash inside C. That would need another process, and exercises need none of it.
 """
 
 import builtins
 import contextlib
 import copy
-import ctypes
 import decimal
 import gc
 import inspect
@@ -32,27 +26,14 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from threading import Lock
-from types import FrameType
 from typing import Any
 
 import numpy as np
 import torch
 
-TICK = 0.05  # seconds between two looks at the memory
-REPEAT = 1.0  # seconds until the alarm rings again, should an `except:` have caught it
-MEMORY = 512 * 2**20  # bytes that an answer may take beyond what there was
-WAKE = getattr(signal, "SIGURG", None)  # who does not ask for this signal does not notice it
+from course_lib.exercises.limits import threads_ended
+
 MISSING = object()
-
-
-class TimeLimit(BaseException):
-    """The code ran longer than it may; no `except Exception` of its own can catch this."""
-
-
-class MemoryLimit(TimeLimit):
-    """The code went on taking memory."""
 
 
 class Sink(io.TextIOBase):
@@ -66,9 +47,6 @@ class Sink(io.TextIOBase):
     def write(self, text: str) -> int:
         self.used = self.used or bool(text.strip())
         return len(text)
-
-
-# --- What is put back ----------------------------------------------------------------------------
 
 
 def _put_environment(before: dict) -> None:
@@ -145,7 +123,7 @@ def contained(trusted: bool = False) -> Iterator[Sink]:
         for get, put in STATES[: 5 if trusted else None]:
             after.callback(put, get())
         walls = (names_kept, _pictures_kept, _nothing_shown, warnings.catch_warnings)
-        walls += (_alarm_clock_kept, _threads_ended, _doors_shut)
+        walls += (_alarm_clock_kept, threads_ended, _doors_shut)
         for wall in () if trusted else walls:
             after.enter_context(wall())
         after.enter_context(contextlib.redirect_stdout(sink))
@@ -264,148 +242,3 @@ def _alarm_clock_kept() -> Iterator[None]:
     finally:
         if before == (0.0, 0.0):
             signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-@contextlib.contextmanager
-def _threads_ended() -> Iterator[None]:
-    """End the threads that were started inside; one that sleeps ends when it wakes."""
-    before = set(threading.enumerate())
-    try:
-        yield
-    finally:
-        for thread in set(threading.enumerate()) - before:
-            if thread.ident is not None and thread.name != WATCH:
-                _raise_in(thread.ident, SystemExit)
-                thread.join(0.1)
-
-
-# --- The time limit ------------------------------------------------------------------------------
-
-
-def limited(call: Callable[[], Any], seconds: float) -> Any:
-    """`call()`, or `TimeLimit` from within it at the next Python instruction after `seconds`.
-
-    A watching thread raises it, on every system alike. In the main thread on Unix it sends a
-    signal instead, which also ends waiting in C. Either rings only while this very call is on the
-    thread's stack: an alarm may interrupt any instruction, and must never go off in the clean-up
-    below or in code that comes afterwards. `MemoryLimit` is raised likewise.
-
-    >>> def loop():
-    ...     while True:
-    ...         pass
-    >>> try:
-    ...     limited(loop, seconds=0.05)
-    ... except TimeLimit:
-    ...     print("stopped")
-    stopped
-    """
-    if seconds == math.inf:
-        return call()
-    thread, over, lock = threading.get_ident(), threading.Event(), Lock()
-    frame: FrameType | None = None  # that of `inside`, while it runs
-    signals = WAKE is not None and threading.current_thread() is threading.main_thread()
-    end, most, tracer = _now() + seconds, _resident() + MEMORY, sys.gettrace()
-    reasons: list[type[TimeLimit]] = []  # one for every time that the alarm has rung
-
-    def inside():
-        nonlocal frame
-        frame = sys._getframe()
-        return call()
-
-    def raise_again(here, event, _):
-        if event == "line" and _called_by(here, frame):
-            raise reasons[-1]
-        return raise_again
-
-    def alarm(_, here):
-        """Raises in the learner's code; from the second time on also in its next line, which
-        is inside the `except:` that has caught the first."""
-        if over.is_set() or not _called_by(here, frame):
-            return
-        if len(reasons) > 1:
-            sys.settrace(raise_again)
-            while here is not frame:
-                here.f_trace = raise_again
-                here = here.f_back
-        raise reasons[-1]
-
-    def watch():
-        while not over.is_set():
-            try:
-                patrol()
-            except BaseException:  # out of memory, say: just then the watch must go on
-                continue
-
-    def patrol():
-        wait = seconds if seconds < TICK else TICK
-        while not over.wait(wait):
-            reason = TimeLimit if _now() >= end else MemoryLimit if _resident() > most else None
-            if reason is None:
-                rest = end - _now()
-                wait = rest if 0 < rest < TICK else TICK
-                continue
-            with lock:
-                if over.is_set():
-                    return
-                if not _called_by(_frames().get(thread), frame):  # not yet, or no longer
-                    wait = 0.001
-                    continue
-                reasons.append(reason)
-                if signals:
-                    signal.pthread_kill(thread, WAKE)
-                else:
-                    _raise_in(thread, reason)
-            wait = REPEAT
-
-    handler = signal.signal(WAKE, alarm) if signals else None
-    threading.Thread(target=watch, daemon=True, name=WATCH).start()
-    try:
-        try:
-            return inside()
-        finally:
-            with lock:
-                over.set()
-            if reasons and not signals:
-                _take_back(thread)
-    finally:
-        over.set()
-        if sys.gettrace() is not tracer:
-            sys.settrace(tracer)
-        if signals:
-            signal.signal(WAKE, handler)
-
-
-WATCH = "time limit of an answer"
-_now, _frames = time.monotonic, sys._current_frames  # also while an answer has renamed them
-
-
-def _called_by(now: FrameType | None, frame: FrameType | None) -> bool:
-    """Whether a function's call, its frame, is among those that led to `now`."""
-    while now is not None and now is not frame:
-        now = now.f_back
-    return now is not None
-
-
-def _raise_in(thread: int, exception: type[BaseException]) -> None:
-    kind = ctypes.py_object(exception)
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), kind)
-
-
-def _take_back(thread: int) -> None:
-    """Put one that is caught here in the place of an alarm that may not have been heard yet.
-
-    (Setting none instead would leave CPython 3.11 waiting for it: the next profiler then hangs.)
-    """
-    with contextlib.suppress(StopAsyncIteration):
-        _raise_in(thread, StopAsyncIteration)
-        while True:
-            pass
-
-
-def _resident() -> int:
-    """The bytes of memory in use, or 0 on a system that does not tell it as Linux does."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return 0

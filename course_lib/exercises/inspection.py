@@ -17,8 +17,8 @@ from typing import Any
 
 import torch
 
-from course_lib.exercises.containment import MemoryLimit, TimeLimit
 from course_lib.exercises.exercise import Exercise
+from course_lib.exercises.limits import MemoryLimit, TimeLimit
 from course_lib.exercises.values import a_kind
 
 # Where code lives that is not the learner's.

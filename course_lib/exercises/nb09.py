@@ -381,6 +381,11 @@ def turning(t, y, theta):
     return torch.stack([theta[0] * y[1], -theta[1] * torch.sin(y[0]) + t])
 
 
+def leaning(t, y, theta):
+    """f(t, y, θ) = (θ₁ y₂ − θ₃ y₁, −θ₂ sin y₁)"""
+    return torch.stack([theta[0] * y[1] - theta[2] * y[0], -theta[1] * torch.sin(y[0])])
+
+
 def run_backward(answer, func, y0, t, theta, weights):
     """∂L/∂y0, ∂L/∂t, ∂L/∂θ of L = Σ weights · y, with the answer as backward of a Function."""
 
@@ -408,7 +413,7 @@ def run_backward(answer, func, y0, t, theta, weights):
 
 
 def backward_cases(generator):
-    """(func, y0, t, θ, weights of the loss): two states, two parameters; then three times.
+    """(func, y0, t, θ, weights of the loss): two states, two parameters; three times; three θ.
 
     With two times every gradient has two entries, so that a wrong order shows in the numbers.
     """
@@ -417,6 +422,7 @@ def backward_cases(generator):
     return [
         (turning, y0, torch.tensor([0.0, 1.0]).double(), theta, draw(2, 2)),
         (turning, y0, torch.tensor([0.2, 0.9, 1.5]).double(), theta, draw(3, 2)),
+        (leaning, y0, torch.tensor([0.0, 1.0]).double(), torch.ones(3).double(), draw(2, 2)),
     ]
 
 

@@ -486,13 +486,13 @@ def bent_field(x):
 
 
 def wide_field(x):
-    """f(x)ᵢ = tanh(Σⱼ (i + 2j) xⱼ / 10) + xᵢ³, i, j = 0 … d − 1"""
+    """f(x)ᵢ = tanh(Σⱼ (i + 2j) xⱼ / 10) + xᵢ² + xᵢ³, i, j = 0 … d − 1"""
     i = torch.arange(x.shape[1], dtype=x.dtype)
-    return torch.tanh(x @ ((i[:, None] * 2 + i[None, :]) / 10)) + x**3
+    return torch.tanh(x @ ((i[:, None] * 2 + i[None, :]) / 10)) + x**2 + x**3
 
 
 def trace_cases(generator):
-    """(f, x): Jacobians that are not symmetric, in two and in four dimensions."""
+    """(f, x): Jacobians that are not symmetric, in two and in four dimensions; f is not odd."""
     draw = lambda *shape: torch.randn(*shape, generator=generator)  # noqa: E731
     return [
         (bent_field, torch.tensor([[1.0, 2.0]])),

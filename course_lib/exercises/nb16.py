@@ -9,6 +9,7 @@ import math
 import torch
 
 from course_lib.exercises.engine import Exercise, Misconception
+from course_lib.exercises.nb15 import bent_field, wide_field
 
 # --- 16.1 A trace from one backward pass ---------------------------------------------------------
 
@@ -88,17 +89,6 @@ def _draws_noise(answer, cases):
     """Whether the answer is another one the next time, on the same input."""
     first, again = (torch.as_tensor(answer(*cases[1])) for _ in range(2))
     return first.shape == again.shape and not torch.allclose(first, again)
-
-
-def bent_field(x):
-    """f(x) = (x₁² x₂, sin x₁ + 3x₂)"""
-    return torch.stack([x[:, 0] ** 2 * x[:, 1], torch.sin(x[:, 0]) + 3 * x[:, 1]], 1)
-
-
-def wide_field(x):
-    """f(x)ᵢ = tanh(Σⱼ (i + 2j) xⱼ / 10) + xᵢ³, i, j = 0 … d − 1"""
-    i = torch.arange(x.shape[1], dtype=x.dtype)
-    return torch.tanh(x @ ((i[:, None] * 2 + i[None, :]) / 10)) + x**3
 
 
 def hutchinson_cases(generator):

@@ -705,11 +705,11 @@ def _straight_excess(path):
 
 
 def path_cases(generator):
-    """(path,): two corners, then random walks."""
+    """(path,): two corners, then random walks, of which there are more or fewer than steps."""
     corner = torch.tensor(
         [[[0.0, 0.0], [1.0, 1.0]], [[3.0, 0.0], [1.0, 3.0]], [[3.0, 4.0], [1.0, 7.0]]]
     )
-    walks = [torch.randn(k, n, d, generator=generator) for k, n, d in ((4, 3, 2), (6, 5, 3))]
+    walks = [torch.randn(k, n, d, generator=generator) for k, n, d in ((4, 5, 2), (6, 2, 3))]
     return [(corner,)] + [(walk.cumsum(0) + 1,) for walk in walks]
 
 

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from course_lib.exercises.containment import TimeLimit, contained, limited, names_kept
+from course_lib.exercises.containment import contained, names_kept
+from course_lib.exercises.limits import TimeLimit, limited
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,30 @@ class Statistics:
     rejected: int = 0
 
 
+def no_times(t, why) -> TypeError:
+    """What a dense solution was asked for are no times."""
+    return TypeError(
+        f"t must be a number or a 1-D tensor of times, got {type(t).__name__} ({why}): "
+        f"use 0.5 or torch.linspace(0, 1, 11). {see('arguments')}"
+    )
+
+
+def as_times(t) -> torch.Tensor:
+    """A time, or several, as a float64 tensor of no or one dimension."""
+    if isinstance(t, torch.Tensor) and t.is_complex():
+        raise no_times(t, "its dtype is complex")
+    try:
+        t = torch.as_tensor(t, dtype=torch.float64, device="cpu").detach()
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        raise no_times(t, error) from error
+    if t.dim() > 1 or t.numel() == 0:
+        raise ValueError(
+            f"t must be a number or a 1-D tensor, got shape {tuple(t.shape)}: use t.reshape(-1), "
+            f"with at least one time. {see('arguments')}"
+        )
+    return t
+
+
 class DenseOutput:
     """The solution of `odeint_dense`: call it with a time, or with a 1-D tensor of times.
 
@@ -96,14 +120,10 @@ class DenseOutput:
         """The state at t: [*y0.shape] for a number, [len(t), *y0.shape] for a 1-D tensor.
 
         Raises:
+            TypeError: t is neither a number nor a tensor of real numbers.
             ValueError: a time lies outside the solve, or t has more than one dimension.
         """
-        t = torch.as_tensor(t, dtype=torch.float64, device="cpu").detach()
-        if t.dim() > 1 or t.numel() == 0:
-            raise ValueError(
-                f"t must be a number or a 1-D tensor, got shape {tuple(t.shape)}. "
-                + see("arguments")
-            )
+        t = as_times(t)
         low, high = sorted([self.ts[0].item(), self.ts[-1].item()])
         if not ((t >= low) & (t <= high)).all():
             raise ValueError(
