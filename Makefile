@@ -4,7 +4,7 @@
 #   PYTHON=python3.12   another interpreter (3.11 or newer)
 #   VENV=.venv          where the environment lives
 #   TORCH=cpu           PyTorch's own CPU wheels (Linux without a GPU: 0.2 instead of 3 GB)
-#   ARGS="..."          handed on to JupyterLab or pytest
+#   ARGS="..."          handed on to what the target runs: JupyterLab, pytest, …
 #   WORKERS=2           how many tests run at a time
 #   PEERS=all           bench: the solvers beside torchdyn, torchode and diffrax, in .venv-peers
 
@@ -98,6 +98,7 @@ docs: $(VENV)/.dev  ## write what is generated: CLAIMS.md, EQUATIONS.md, the REA
 	$(RUN) tools/equations.py
 	$(RUN) tools/binder.py
 	$(RUN) tools/readme.py
+	$(RUN) tools/demos.py
 
 equations: $(VENV)/.dev  ## write EQUATIONS.md: each numbered equation and the tests that name it
 	$(RUN) tools/equations.py

@@ -20,7 +20,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
-from playwright.sync_api import Error, Page
+from playwright.sync_api import Error, Locator, Page, expect
 
 from course_lib.results import ROOT
 from course_lib.widgets.lectures import LECTURES
@@ -244,12 +244,20 @@ class Visit:
         self.page.evaluate("index => window.panel.content.scrollToItem(index, 'start')", index)
         panel = self.page.locator(f"[id='{self.page.evaluate('window.panel.id')}']")
         cell = panel.locator(f".jp-Cell[data-windowed-list-index='{index}']")
-        image = cell.locator("img, canvas").first
+        self.move_in(cell)
+
+    def move_in(self, place: Locator, then: str = "", seconds: float = 10) -> None:
+        """Press a key on the first slider or list of a widget; its picture must change.
+
+        `then` is the button of a widget that waits for one to be pressed.
+        """
+        image = place.locator("img, canvas").first
         image.wait_for(state="visible", timeout=30_000)
-        control = cell.get_by_role("slider")
+        control = place.get_by_role("slider")
         # A canvas always has the slider of time; two flows of a list may begin with one picture.
-        if image.evaluate("image => image.tagName") != "CANVAS":
-            control = control.or_(cell.get_by_role("combobox"))
+        # The game has a list of laws, of which some do not fit, and a slider.
+        if image.evaluate("image => image.tagName") != "CANVAS" and not then:
+            control = control.or_(place.get_by_role("combobox"))
         control = control.first
         control.wait_for(state="visible", timeout=30_000)
         before = image.evaluate(PICTURE)
@@ -258,7 +266,10 @@ class Visit:
         chosen = control.evaluate("list => list.tagName === 'SELECT' ? list.selectedIndex : -1")
         control.focus()
         self.page.keyboard.press({-1: "ArrowRight", 0: "End"}.get(chosen, "Home"))
-        end = time.monotonic() + 10
+        if then:
+            place.get_by_role("button", name=then, exact=True).focus()
+            self.page.keyboard.press("Enter")
+        end = time.monotonic() + seconds
         while time.monotonic() < end:
             if image.evaluate(PICTURE) != before:
                 return
@@ -353,32 +364,68 @@ def test_make_lab_opens_the_first_notebook(lab_environment, visit, tmp_path):
     assert visit.outside == []
 
 
-def test_make_project_shows_every_widget(lab_environment, visit, tmp_path):
-    """The gallery as a lecture hall sees it: each widget appears, and the first one moves."""
+@pytest.fixture(scope="module")
+def projected(lab_environment, tmp_path_factory):
+    """The address of what `make project` serves."""
     if not shutil.which("make") or not (Path(sys.prefix) / ".lab").exists():
         pytest.skip("needs make, and an environment that make made")
     arguments = f"--no-browser --port={{port}} --token={TOKEN}"
     command = ["make", "project", f"VENV={sys.prefix}", f"ARGS={arguments}"]
-    page = visit.page
-    with serving(command, ROOT, lab_environment, tmp_path / "make.log") as address:
-        page.goto(f"{address}/?token={TOKEN}")
-        picture = page.locator(".course-widget-image, .course-widget canvas")
-        picture.first.wait_for(state="visible", timeout=60_000)
-        before = picture.first.evaluate(PICTURE)
-        slider = page.locator(".course-widget-control [role=slider]").first
-        slider.focus()
-        page.keyboard.press("ArrowRight")
-        page.wait_for_function(
-            f"async before => await ({PICTURE})(document.querySelector('.course-widget-image')) "
-            "!== before",
-            arg=before,
-            timeout=20_000,
-        )
-        for entry in LECTURES.values():
-            label = f"{entry.notebook} {entry.title}"
-            page.get_by_role("combobox").first.select_option(label=label)
-            lecturer = page.get_by_text(f"For the lecturer ({entry.notebook} ").first
-            lecturer.wait_for(state="visible", timeout=30_000)
-            picture.first.wait_for(state="visible", timeout=10_000)
-    assert visit.errors == [], "errors in the browser's console"
+    log = tmp_path_factory.mktemp("project") / "make.log"
+    with serving(command, ROOT, lab_environment, log) as address:
+        yield f"{address}/?token={TOKEN}"
+
+
+def choose(page: Page, name: str) -> Locator:
+    """Choose a widget of the gallery by its title; the place of that one, once it is there."""
+    entry = LECTURES[name]
+    chosen = page.get_by_role("combobox").first
+    chosen.wait_for(state="visible", timeout=60_000)
+    chosen.select_option(label=f"{entry.notebook} {entry.title}")
+    place = page.locator(f".course-projected.{name}")
+    place.locator("img, canvas").first.wait_for(state="visible", timeout=60_000)
+    return place
+
+
+def test_make_project_shows_and_moves_every_widget(projected, visit):
+    """Each widget of the list appears, one at a time, and answers to a key."""
+    visit.page.goto(projected)
+    for name in LECTURES:
+        place = choose(visit.page, name)
+        expect(visit.page.locator(".course-projected")).to_have_count(1)
+        visit.move_in(place, then="Guess" if name == "guess_the_ode" else "", seconds=30)
+        assert visit.errors == [], f"errors in the browser's console at {name}"
+    assert "make project" not in visit.page.locator("body").inner_text()
     assert visit.outside == [], "the page asked for something from the network"
+
+
+# The tallest figure; three sliders; the most buttons; a canvas.
+TALL = ["bunny_flow_explorer", "neuron_explorer", "forecast_explorer", "flow_explorer"]
+FAULTS = """place => {
+    const box = part => part.getBoundingClientRect();
+    const picture = box(place.querySelector("img, canvas"));
+    const kinds = "img, canvas, button, select, [role=slider], .widget-html";
+    const parts = place.querySelectorAll(kinds);
+    const lowest = Math.max(...Array.from(parts, part => box(part).bottom));
+    const type = parseFloat(getComputedStyle(place.querySelector(".course-widget-ask")).fontSize);
+    return [
+        picture.height > innerHeight / 2 || `the picture is ${picture.height} pixels high`,
+        picture.right <= innerWidth || `the picture ends at ${picture.right}`,
+        lowest <= innerHeight || `the lowest part ends at ${lowest}`,
+        type >= innerHeight / 41 || `type of ${type} pixels`,
+    ].filter(fault => fault !== true);
+}"""
+
+
+def test_a_projected_widget_is_seen_whole(projected, visit):
+    """Picture, controls and status line on three usual screens, in type for the last row."""
+    page = visit.page
+    page.goto(projected)
+    for name in TALL:
+        place = choose(page, name)
+        for width, height in [(1280, 720), (1366, 768), (1920, 1080)]:
+            page.set_viewport_size({"width": width, "height": height})
+            end = time.monotonic() + 5  # a picture may still be loading
+            while (faults := place.evaluate(FAULTS)) and time.monotonic() < end:
+                page.wait_for_timeout(100)
+            assert not faults, f"{name} on {width} x {height}: {faults}"

@@ -165,7 +165,10 @@ def assert_silent(explorer, capsys):
 
 
 def assert_static_figure_is_the_same_picture(explorer):
-    """So is the last preset's after all others, whose places of axes the widget remembers."""
+    """So is the last preset's after all others, whose places of axes the widget remembers.
+
+    A level of 255 may be missing where a tick lies on something else (sheet.py's stamps).
+    """
     panel = explorer.panel()
     for params in starts(explorer):
         panel.set(**params)
@@ -176,8 +179,8 @@ def assert_static_figure_is_the_same_picture(explorer):
         assert figure.number in plt.get_fignums(), "plt.show() would not show it"
         figure.set_dpi(canvas_for(explorer.figsize).figure.dpi)
         figure.canvas.draw()
-        static = np.asarray(figure.canvas.buffer_rgba())
-        same = static.shape == shown.shape and (static == shown).all()
+        static = np.asarray(figure.canvas.buffer_rgba()).astype(int)
+        same = static.shape == shown.shape and np.abs(static - shown).max() <= 1
         assert same, f"{explorer.name}: the static figure is not the widget's picture at {state}"
 
 

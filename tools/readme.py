@@ -20,16 +20,14 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.harness import MORE, RESULTS
 from course_lib import claims
 from course_lib.course_map import NOTEBOOKS_DIR, lessons
 from course_lib.exercises import catalogue
-from course_lib.widgets.lectures import LECTURES
 from tools import generated
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "data" / "figures" / "bunny_flow.png"
-RESULTS = ROOT / "benchmarks" / "results"
-MORE = "<!-- more -->"  # on a benchmark's page; what follows stays there
 UNSET = "Binder: the repository's public address is not set yet."
 
 
@@ -120,7 +118,7 @@ def speed_table() -> str:
     table = ["| time of | this course | torchdiffeq |", "|---|---|---|"]
     table += [f"| {task} | {ours:.2f} | {other:.2f} |" for task, (ours, other) in tasks.items()]
     text = "".join(make() for make in PARTS["SPEED.md"].values())
-    met, missed = (len(re.findall(rf", {word}\b", text)) for word in ("met", "missed"))
+    met, missed = (len(re.findall(rf"[,:] {word}\b", text)) for word in ("met", "missed"))
     return "\n".join(table) + (
         "\n\nA solve in multiples of its evaluations of $f$ alone (1 would be perfect), the rest in"
         "\nmultiples of torchdiffeq's backpropagation; medians of paired runs on one thread."
@@ -143,14 +141,6 @@ def bibtex() -> str:
         fields["url"] = address
     lines = [f"  {name:6} = {{{value}}}," for name, value in fields.items()]
     return "\n".join(["```bibtex", "@misc{continuous_time_deep_learning,", *lines, "}", "```"])
-
-
-def widgets_table() -> str:
-    """What to do with each widget in two minutes of a lecture."""
-    rows = ["| notebook | widget | what to do |", "|---|---|---|"]
-    for name, entry in LECTURES.items():
-        rows.append(f"| {entry.notebook} | `{name}`: {entry.title} | {entry.script} |")
-    return "\n".join(rows)
 
 
 def projects_table() -> str:
@@ -177,10 +167,11 @@ PARTS = {
         "memory": partial(measured, "memory"),
         "scaling": partial(measured, "scaling"),
         "peers": partial(measured, "peers"),
+        "latency": partial(measured, "latency"),
+        "course": partial(measured, "course"),
     },
     "INSTRUCTORS.md": {
         "exercises": catalogue.overview,
-        "widgets": widgets_table,
         "nbgitpuller": classroom_link,
         "projects": projects_table,
     },

@@ -1,6 +1,8 @@
 // The front end of canvas.py: all frames are here already; the slider only chooses one.
 
-const HEIGHT = 460; // CSS pixels; the width follows from the limits of the axes
+// All lengths are in the units of a drawing of this height; its width follows from the limits of
+// the axes. A unit is a CSS pixel, unless the page's style makes the canvas larger.
+const HEIGHT = 460;
 const MARGIN = { left: 64, right: 16, top: 14, bottom: 58 };
 
 function render({ model, el }) {
@@ -29,14 +31,21 @@ function render({ model, el }) {
   for (const text of [name, readout, play, status]) text.style.fontSize = `${0.95 * font}px`;
   slider.dataset.lmSuppressShortcuts = "true"; // else JupyterLab takes the arrow keys for itself
   canvas.setAttribute("role", "img");
-  const scale = Math.max(2, window.devicePixelRatio || 1); // sharp when projected
-  canvas.width = Math.round(width * scale);
-  canvas.height = Math.round(height * scale);
   canvas.style.width = `${width}px`;
   canvas.style.maxWidth = "100%";
   const pen = canvas.getContext("2d");
 
   let scene, numbers, stride;
+  let scale = 0;
+  function resize() {
+    const zoom = Math.max(1, canvas.clientHeight / height);
+    const wanted = zoom * Math.max(2, window.devicePixelRatio || 1); // sharp when projected
+    if (wanted === scale) return;
+    scale = wanted;
+    canvas.width = Math.round(width * scale);
+    canvas.height = Math.round(height * scale);
+    if (scene) draw();
+  }
   function load() {
     scene = model.get("scene");
     const bytes = model.get("frames"); // a DataView; its bytes need not be aligned to four
@@ -179,9 +188,13 @@ function render({ model, el }) {
   model.on("change:frames", load);
   model.on("change:index", draw);
   stop();
+  resize();
   load();
+  const watch = new ResizeObserver(resize);
+  watch.observe(canvas);
   return () => {
     stop();
+    watch.disconnect();
     model.off("change:frames", load);
     model.off("change:index", draw);
   };

@@ -43,16 +43,19 @@ class Gallery:
             description="widget",
             options=[(f"{entry.notebook} {entry.title}", name) for name, entry in LECTURES.items()],
             value=first,
+            style={"description_width": "initial"},
             layout=ipywidgets.Layout(width="auto", max_width="100%"),
         )
         self.previous, self.next = self._button("Previous", -1), self._button("Next", +1)
-        self.hint = ipywidgets.HTML().add_class("course-widget-hint")
+        self.hint = ipywidgets.HTML(layout=ipywidgets.Layout(flex="1 1 16em"))
+        self.hint.add_class("course-widget-hint")
         self.place = ipywidgets.VBox()
         self.chosen.observe(lambda change: self._show(), names="value")
         bar = ipywidgets.HBox(
-            [self.previous, self.chosen, self.next], layout=ipywidgets.Layout(flex_flow="row wrap")
+            [self.previous, self.chosen, self.next, self.hint],
+            layout=ipywidgets.Layout(flex_flow="row wrap"),
         )
-        self.box = boxed("gallery", bar, self.hint, self.place)
+        self.box = boxed("gallery", bar, self.place)
         self._show()
 
     def _button(self, label: str, by: int) -> ipywidgets.Button:
@@ -92,14 +95,21 @@ def gallery(first: str = next(iter(LECTURES))) -> ipywidgets.VBox:
 
 
 def side_by_side(panel) -> ipywidgets.HBox:
-    """A widget's panel on a wide screen: words and controls left, the picture beside them."""
-    picture = getattr(panel, "image", None) or panel.canvas
-    words = ipywidgets.VBox([part for part in panel.box.children if part is not picture])
-    for part in words.children:
+    """A widget's panel on a wide screen: question and controls left, the picture beside them.
+
+    The row bears the widget's name as a class of the page, so that a browser test can wait for it.
+    """
+    names = ("image", "canvas", "status", "message")
+    seen = [getattr(panel, name) for name in names if hasattr(panel, name)]
+    controls = [part for part in panel.box.children if part not in seen]
+    for part in controls:
         part.layout.width = "auto"
-    words.layout.width, picture.layout.width = "35%", "64%"
+    seen[0].layout.width = "100%"
+    left = ipywidgets.VBox(controls, layout=ipywidgets.Layout(width="35%"))
+    right = ipywidgets.VBox(seen, layout=ipywidgets.Layout(width="64%"))
     wide = ipywidgets.Layout(align_items="flex-start", justify_content="space-between")
-    return ipywidgets.HBox([words, picture], layout=wide)
+    row = ipywidgets.HBox([left, right], layout=wide)
+    return row.add_class("course-projected").add_class(panel.box.name)
 
 
 def _widget(name: str):

@@ -5,9 +5,9 @@ persistent picture in front of it. Everything is deterministic.
 """
 
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import ipywidgets
 import matplotlib.pyplot as plt
@@ -267,11 +267,11 @@ state is a parabola with zeros at 0 and 100.'
         self.round, self.closed, self.guesses = self.round + 1, False, []
         return f"The mystery has {self.mystery.dim} state{'s' * (self.mystery.dim > 1)}."
 
-    def reset(self) -> str:
-        """Start again from the first round, with no points."""
-        self.round, self.closed, self.guesses = 0, False, []
+    def reset(self, round: int = 1) -> str:
+        """Start again, with no points, from that round."""
+        self.round, self.closed, self.guesses = round - 1, False, []
         self.points = [0] * len(MYSTERIES)
-        return "A new game."
+        return "A new game." if round == 1 else f"A new game, from round {round}."
 
     def _answer(self) -> str:
         mystery = self.mystery
@@ -337,9 +337,18 @@ def _limits(values: torch.Tensor) -> tuple[float, float]:
 
 
 class GuessTheODE:
-    """The game's controls and picture; each call makes a new panel, `figure` its first state."""
+    """The game's controls and picture; each call makes a new panel, `figure` its first state.
+
+    `presets`, text of a button → where a new game begins, for a lecture that has no time for seven
+    rounds.
+    """
 
     name = "guess_the_ode"
+    presets: Mapping[str, Mapping] = {
+        "It lingers": {"round": 4},
+        "Two wings": {"round": 6},
+        "The last round": {"round": 7},
+    }
     figsize = (10, 4.5)
 
     def __call__(self) -> ipywidgets.VBox:
@@ -361,7 +370,10 @@ class GuessTheODE:
 
 
 class GamePanel:
-    """One display of the game: `law`, `p`, `buttons` (by label), `image`, `status`, `game`."""
+    """One display of the game: `law`, `p`, `buttons` and `presets` (by label), `image`, `status`.
+
+    `game` keeps the score.
+    """
 
     def __init__(self, widget: GuessTheODE):
         self.game = Game()
@@ -385,12 +397,16 @@ class GamePanel:
             "Start again": self.game.reset,
         }
         self.buttons = {label: self._button(label, act) for label, act in actions.items()}
+        self.presets = {
+            label: self._button(label, partial(self.game.reset, **where)).add_class("course-preset")
+            for label, where in widget.presets.items()
+        }
         self.image = ipywidgets.Image(format="png", layout=wide)
         self.status = ipywidgets.HTML()
         ask = "<b>Ask the room:</b> what do you know about f from the shape alone?"
         self.box = boxed(
             widget.name,
-            *(ipywidgets.HTML(ask), self.law, self.p, row(self.buttons)),
+            *(ipywidgets.HTML(ask), self.law, self.p, row(self.buttons), row(self.presets)),
             *(self.status, self.image),
         )
         self.image.add_class("course-widget-image")

@@ -55,8 +55,8 @@ def draw_bunny_at(ax, t: float, paths: bool = False, places=bunny_paths) -> None
     all_places = places()
     index = round(t * (N_TIMES - 1))
     if paths:
-        ax.plot(*all_places[: index + 1, :N_PATHS].permute(2, 0, 1), "-", color="0.6", linewidth=1)
-        ax.scatter(*all_places[0, :N_PATHS].T, s=12, color="0.6")
+        ax.plot(*all_places[: index + 1, :N_PATHS].permute(2, 0, 1), "-", color="0.5", linewidth=1)
+        ax.scatter(*all_places[0, :N_PATHS].T, s=12, color="0.5")
     ax.scatter(*all_places[index].T, s=5, color=TIME_CMAP(t), linewidths=0)
     ax.set(xlim=(-LIMIT, LIMIT), ylim=(-LIMIT, LIMIT), aspect="equal")
     ax.axis("off")

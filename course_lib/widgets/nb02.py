@@ -156,7 +156,7 @@ def draw_paths(valley: optimisers.Quadratic, paths: dict, xlim, ylim, ax) -> Non
     w1, w2 = torch.meshgrid(torch.linspace(*xlim, 161), torch.linspace(*ylim, 121), indexing="xy")
     excess = valley.loss(torch.stack([w1, w2], -1)) - valley.floor
     levels = excess.max().item() * 4.0 ** torch.arange(-7, 1)
-    ax.contour(w1, w2, excess, levels=levels.tolist(), colors="0.75", linewidths=1.2)
+    ax.contour(w1, w2, excess, levels=levels.tolist(), colors=COLORS["muted"], linewidths=0.9)
     for i, (name, path) in enumerate(paths.items()):
         ax.plot(*path.T, label=name, **_walk(i, path))
     ax.plot(*valley.minimum, marker="*", ms=14, ls="none", color=COLORS["data"], zorder=6)

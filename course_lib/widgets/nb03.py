@@ -17,6 +17,7 @@ NETS = {
     "residual, $s=1$": (ResidualNet, {"scale": 1.0}),
     r"residual, $s=1/\sqrt{D}$": (ResidualNet, {"scale": "1/sqrt(depth)"}),
 }
+DEEPEST = 60
 FLOOR = 1e-20  # below this a curve leaves the picture: the shape of the others stays readable
 
 
@@ -39,9 +40,11 @@ def draw(fig, depth: int, init: str, activation: str) -> str:
     ax = gradient_per_layer(
         found, fig.subplots(), ylabel=r"$\|\partial\mathcal{L}/\partial W_\ell\|$"
     )
-    ax.set(xlim=(0, 61), xlabel=r"block $\ell$ (1 is next to the input)")
-    low, high = ax.get_ylim()
-    ax.set_ylim(max(min(low, 1e-6), FLOOR), max(high, 1e2))
+    ax.set(xlim=(0, DEEPEST + 1), xlabel=r"block $\ell$ (1 is next to the input)")
+    # The frame is that of the deepest nets and stands still while the depth is moved.
+    deepest = torch.cat(list(norms(DEEPEST, init, activation).values()))
+    low, high = deepest[deepest > 0].min().item(), deepest.max().item()
+    ax.set_ylim(max(min(low / 2, 1e-6), FLOOR), max(2 * high, 1e2))
     ratios = [f"{name.split(',')[-1]} {v[0] / v[-1]:.1e}" for name, v in found.items()]
     text = "; ".join(ratios).replace("$", "").replace(r"\sqrt{D}", "√D")
     return f"First block's gradient over the last block's: {text}."
@@ -52,7 +55,7 @@ gradient_explorer = register(
         "gradient_explorer",
         draw,
         {
-            "depth": Slider("depth D", 2, 60, 1, 56),
+            "depth": Slider("depth D", 2, DEEPEST, 1, 56),
             "init": Choice(
                 "weights",
                 {

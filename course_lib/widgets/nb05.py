@@ -66,7 +66,7 @@ def draw_paths(ax, states, flow, labels, shown: int = SHOWN):
     """
     for label, (color, line) in enumerate(zip(plotting.CYCLE, ("-", "--"), strict=False)):
         few = (labels == label).nonzero().flatten()[:shown]
-        ax.plot(*flow[:, few].permute(2, 0, 1), "-", color="0.8", lw=1, zorder=1)
+        ax.plot(*flow[:, few].permute(2, 0, 1), "-", color=plotting.COLORS["muted"], lw=1, zorder=1)
         path = {"color": color, "ls": line, "lw": 1.5, "marker": "o", "ms": 3}
         ax.plot(*states[:, few].permute(2, 0, 1), **path, zorder=2)
         ax.plot(*states[-1, few].T, "os"[label], color=color, mec="white", ms=8, zorder=3)

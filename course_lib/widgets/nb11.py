@@ -10,16 +10,17 @@ import numpy as np
 import torch
 
 from course_lib import plotting
-from course_lib.sequences.forecasting import persistence, stored_models
+from course_lib.sequences.forecasting import DAY, persistence, stored_models
 from course_lib.sequences.gaps import lose
 from course_lib.sequences.record import HISTORY, LEADS, new_york
+from course_lib.solvers import odeint
 from course_lib.widgets.base import Explorer, Slider, register
 
 __all__ = ["forecast_explorer"]
 
 SHOWN, CHANNEL = 15, "temperature JFK"  # a block in November: a front, and a cold night after it
 LONGEST = 60  # hours; a test block has 72
-PLACES = {"left": 0.075, "right": 0.985, "bottom": 0.165, "top": 0.85, "wspace": 0.47}
+PLACES = {"left": 0.075, "right": 0.985, "bottom": 0.165, "top": 0.85, "wspace": 0.45}
 
 
 @lru_cache
@@ -57,12 +58,23 @@ def forecasts(lost: float, gap: float, horizon: int):
             "damped anomaly": damped(windows)[:, :horizon],
             "ridge": ridge(windows)[:, :horizon],
         }
-        hours = torch.arange(horizon + 1.0)
-        # half as many steps as in training: it changes errors by less than 0.001
-        paths = [flow.path(windows, hours, step=6.0)[1:, :, : flow.dim] for flow in flows]
-        made["neural ODE"] = torch.stack(paths).movedim(2, 1)
+        made["neural ODE"] = _together(flows, windows, horizon)
     ahead = issue[:, None] + torch.arange(1, horizon + 1)
     return kept, record.anomaly[ahead], record.mask[ahead], made
+
+
+def _together(flows, windows, horizon: int) -> torch.Tensor:
+    """All flows' forecasts [flows, blocks, horizon, 15], in one solve: a third of the time."""
+
+    def speed(t, z):
+        clock = flows[0].record.clock(windows.issue.to(z.dtype) + DAY * float(t))
+        return torch.stack([flow.field(clock, part) for flow, part in zip(flows, z, strict=True)])
+
+    z = torch.stack([flow.start(windows) for flow in flows])
+    days = torch.arange(horizon + 1.0) / DAY
+    # half as many steps as in training: it changes errors by less than 0.001
+    path = odeint(speed, z, days, method="rk4", options={"step_size": 6 / DAY})
+    return path[1:, ..., : flows[0].dim].movedim(0, 2)
 
 
 def block_sums(lost: float, gap: float, horizon: int) -> dict[str, np.ndarray]:
@@ -132,17 +144,20 @@ def _draw(fig, lost: float, gap: float, horizon: int) -> str:
     left.axvline(0, color="0.8", lw=1)
     left.set(
         xlabel="hours after the issue",
-        ylabel="temperature, JFK (°C)",
         xlim=(-24, max(LEADS, horizon)),
     )
-    left.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize="x-small", ncols=3)
+    left.set_ylabel("temperature, JFK (°C)", fontsize="small")
+    close = {"columnspacing": 0.8, "handlelength": 1.4, "handletextpad": 0.4}
+    left.legend(loc="lower left", bbox_to_anchor=(0, 1), fontsize="x-small", ncols=3, **close)
 
     score = errors(lost, gap, horizon)
     right.barh(list(score), list(score.values()), color=["0.75"] * 4 + [plotting.COLORS["model"]])
     for i, value in enumerate(score.values()):
         right.text(value + 0.02, i, f"{value:.2f}", va="center", fontsize="small")
     right.invert_yaxis()
-    right.set(xlim=(0, 1.35), xlabel=f"error, first {min(horizon, LEADS)} h (sd)")
+    right.set(xlim=(0, 1.35))
+    right.set_xlabel(f"error, first {min(horizon, LEADS)} h (sd)", fontsize="small", loc="right")
+    right.tick_params(axis="y", labelsize="small")
     gain = score["ridge"] - score["neural ODE"]
     return (
         f"{len(past) - int(seen.sum())} of the 24 hours are missing. Over 18 test blocks, ridge − "
@@ -167,8 +182,8 @@ forecast_explorer = register(
             "Beyond the training": {"lost": 0.3, "horizon": LONGEST},
         },
         ask="Which hurts a forecast more: many short gaps, or a few long ones of the same total?",
-        try_this="Find a setting at which ridge and the neural ODE differ by more than 0.05. Then "
-        "move the horizon beyond 24 hours.",
+        try_this="Is there a setting at which ridge and the neural ODE differ by more than 0.05? "
+        "Then move the horizon beyond 24 hours.",
         figsize=(10, 4.2),
     )
 )

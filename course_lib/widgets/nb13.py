@@ -60,7 +60,7 @@ def _draw(fig, m: int, noise: float, kind: str) -> str:
     truth = curve.positions(times)[0].float()
     # Axes at fixed places, few ticks, all samples as one line: half the time of an update.
     fig.set_layout_engine("none")
-    left, right = fig.add_axes((0.07, 0.13, 0.36, 0.75)), fig.add_axes((0.53, 0.13, 0.45, 0.75))
+    left, right = fig.add_axes((0.07, 0.17, 0.36, 0.71)), fig.add_axes((0.53, 0.17, 0.45, 0.71))
     gap = torch.full((SAMPLES, 1, 2), torch.nan)
     x1, x2 = torch.cat([paths, gap], dim=1).reshape(-1, 2).T
     at = torch.cat([times, times[:1]]).repeat(SAMPLES)
@@ -78,7 +78,8 @@ def _draw(fig, m: int, noise: float, kind: str) -> str:
     left.set(xticks=[-2, 0, 2], yticks=[-2, 0, 2])
     right.set(yticks=[-2, 0, 2])
     right.set_xticks([0, TURN, 2 * TURN], ["0", "one turn", "two"])
-    right.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, borderaxespad=0.2)
+    close = {"borderaxespad": 0.2, "columnspacing": 1.0, "handlelength": 1.2, "handletextpad": 0.5}
+    right.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, **close)
     after = times > TURN
     spread = paths.std(0).square().mean(-1).sqrt()
     return (
@@ -104,8 +105,8 @@ latent_explorer = register(
             "Five, loud": {"m": 5, "noise": 0.3},
         },
         ask="Five noisy points on one turn. Would you dare to draw the next turn?",
-        try_this="take observations away, then make them noisy. When do the samples fan out, when "
-        "do they move together, and do they still enclose the truth?",
+        try_this="take observations away, then make them noisy. Which of the two fans the samples "
+        "out, and which only shifts all of them alike? Do they still enclose the truth?",
         figsize=(10, 4),
     )
 )

@@ -111,7 +111,8 @@ def _draw(fig, noise: str, samples: int, threshold: float) -> str:
     right.set(xlabel="time $t$", ylabel="bunnies $x$", xlim=(0, T_END), ylim=(-1, 13))
     right.set_xticks([0, 6, 12])
     right.set_yticks([0, 5, 10])
-    right.legend(loc="upper right", fontsize="small", ncols=3, columnspacing=1, handlelength=1.4)
+    close = {"columnspacing": 0.8, "handlelength": 1.2, "handletextpad": 0.4}
+    right.legend(loc="upper right", fontsize="small", ncols=3, **close)
     first, second = (equation(coefs[:, j], names) for j in range(2))
     right_terms = bool(((coefs != 0) == (place == 4)[:, None]).all())
     verdict = "the right terms" if right_terms else "not the right terms"

@@ -81,7 +81,7 @@ def evaluations(weight: float, tol: float) -> int:
 
 def _panel(ax, weight: float) -> None:
     states = paths(weight)
-    ax.plot(*states[-1].T, ".", ms=3, color="0.75")
+    ax.plot(*states[-1].T, ".", ms=3, color=plotting.COLORS["muted"])
     lines = np.moveaxis(states[:, :SHOWN], 0, 1)
     ax.add_collection(LineCollection(lines, colors="black", linewidths=0.9))
     ax.plot(*states[0, :SHOWN].T, "o", ms=4, color=plotting.COLORS["truth"])
@@ -98,8 +98,10 @@ def _draw(fig, weight: float, tol: float) -> str:
     axes[0].set_ylabel("$x_2$")
     _panel(axes[1], weight)
     counts = [evaluations(w, tol) for w in STRENGTHS]
-    colors = [plotting.COLORS["model"] if w == weight else "0.75" for w in STRENGTHS]
-    axes[2].bar(range(len(STRENGTHS)), counts, color=colors)
+    chosen, rest = plotting.COLORS["model"], plotting.COLORS["muted"]
+    bars = {"color": [chosen if w == weight else rest for w in STRENGTHS], "ec": "white", "lw": 0}
+    bars["hatch"] = ["//" if w == weight else "" for w in STRENGTHS]
+    axes[2].bar(range(len(STRENGTHS)), counts, **bars)
     for i, count in enumerate(counts):
         axes[2].text(i, count, str(count), ha="center", va="bottom", fontsize="small")
     axes[2].set_xticks(range(len(STRENGTHS)), [f"{w:g}" for w in STRENGTHS])

@@ -161,8 +161,8 @@ solve_doctor = register(
         },
         ask="The tolerance becomes a hundred times looser. Which of the four gets cheaper, at "
         "λ = 1, and at λ = 300?",
-        try_this="Find the λ from which dopri5 takes no fewer evaluations at tolerance 1e-2 than "
-        "at 1e-4. What does its verdict say there?",
+        try_this="Find the λ from which a tolerance of 1e-2 instead of 1e-4 saves dopri5 less than "
+        "a tenth of its evaluations. What does its verdict say there?",
         figsize=(10, 4.2),
     )
 )
