@@ -103,7 +103,7 @@ def wells(t, path, x, drift, diffusion, density):
     axes[1].axhline(0, lw=1, **MUTED)
     axes[1].set(xlabel="$x$", title="drift and diffusion", xlim=(x[0] - 0.1, x[-1] + 0.4))
     axes[1].legend(loc="upper right", fontsize="small")
-    axes[2].plot(x, density[0], ls="-", label=r"$\propto e^{-2V/c^2}$", **TRUTH)
+    axes[2].plot(x, density[0], ls="-", label="exact", **TRUTH)
     axes[2].hist(
         np.asarray(density[1]), bins=30, range=(x[0], x[-1]), density=True, histtype="step", lw=2,
         label="learned SDE", **MODEL,

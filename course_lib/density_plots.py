@@ -6,6 +6,7 @@ from itertools import pairwise
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.collections import LineCollection
+from matplotlib.patheffects import withStroke
 
 from course_lib import plotting
 from course_lib.densities import log_prob_on_grid
@@ -60,7 +61,7 @@ def equal_mass(g: Callable, quantiles: Sequence[float], ax_map, ax_x, ax_z):
         density = (normal / slope)[inside]
         ax_x.fill_betweenx(x[inside], density, color=plotting.COLORS["model"], **shade)
     for q in quantiles:
-        ax_map.plot([q, q, 3.0], [x[0], g(q), g(q)], color="0.7", ls="-", lw=1, zorder=0)
+        ax_map.plot([q, q, 3.0], [x[0], g(q), g(q)], color="0.5", ls="-", lw=1, zorder=0)
     ax_z.set(xlabel="$z$", ylabel="$p(z)$", xlim=(-3, 3), ylim=0)
     ax_map.set(ylabel="$x = g(z)$", xlim=(-3, 3), ylim=(x[0], x[-1]))
     ax_x.set(xlabel="$p(x)$", ylim=(x[0], x[-1]), xlim=0)
@@ -90,8 +91,10 @@ def carried(rows: Mapping[str, dict], limit: float = 3.5):
             density_map(lambda x, t=t, row=row: row["log_prob"](x, t), ax, limit, 81)
             if i:
                 paths = np.moveaxis(states[: i + 1], 0, 1)[:40]
-                ax.add_collection(LineCollection(paths, colors=plotting.CYCLE[1], linewidths=0.9))
-            ax.plot(*states[i].T, ".", color="white", ms=3, alpha=0.8)
+                edge = [withStroke(linewidth=1.8, foreground="black")]
+                style = {"colors": "white", "linewidths": 0.9, "path_effects": edge}
+                ax.add_collection(LineCollection(paths, **style))
+            ax.plot(*states[i].T, "o", color="white", mec="black", ms=2.5, mew=0.4)
             ax.set(xlim=(-limit, limit), ylim=(-limit, limit), title=f"$t = {t:g}$")
         line[0].set_ylabel(name)
     return fig
@@ -119,4 +122,5 @@ def kl_against_steps(rows: Sequence[Mapping], ax):
     ax.set_xticks([1, 2, 3, 5, 10, 20], ["1", "2", "3", "5", "10", "20"])
     ax.xaxis.set_minor_locator(plt.NullLocator())
     ax.set_yscale("symlog", linthresh=0.1)
+    ax.set_ylim(*(2 * end for end in ax.get_ylim()))  # room for the marks at either end
     return ax

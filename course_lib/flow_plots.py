@@ -124,7 +124,7 @@ def counts(runs: Mapping[str, tuple], ax_time, ax_both):
         ax_both.plot(forward, backward, ls="", label=name, **_style(k))
     end = 1.05 * max(max(forward) for _, forward, _ in runs.values())
     for factor, word, line in ((1.0, "equal", "-"), (0.5, "half", ":")):
-        ax_both.plot([0, end], [0, factor * end], line, color="0.6", lw=1.5)
+        ax_both.plot([0, end], [0, factor * end], line, color="0.5", lw=1.5)
         ax_both.text(end, factor * end, " " + word, color="0.4", va="center", fontsize="small")
     ax_time.set(xlabel="training step", ylabel="forward NFE", ylim=0)
     ax_both.set(xlabel="forward NFE", ylabel="backward NFE", xlim=0, ylim=0)

@@ -30,8 +30,8 @@ def panels(truth, observed, directions, samples=None, rival=None):
     fig, axes = plt.subplots(1, n, figsize=(13, 4.2), sharex=True, sharey=True)
     for i, ax in enumerate(axes):
         if samples is not None:
-            ax.plot(samples[:, i, :, 0].T, samples[:, i, :, 1].T, lw=0.7, **MODEL)
-            ax.plot([], [], label="latent ODE, samples", **MODEL)
+            ax.plot(samples[:, i, :, 0].T, samples[:, i, :, 1].T, "-", lw=0.7, **MODEL)
+            ax.plot([], [], "-", label="latent ODE, samples", **MODEL)
         ax.plot(*truth[i].T, lw=1.5, label="truth", **TRUTH)
         ax.plot(*truth[i, 0], "s", color=TRUTH["color"], ms=6, label="start")
         ax.plot(*observed[i].T, "o", color="black", ms=4, mfc="none", label="observed")
@@ -74,11 +74,11 @@ def training(history, best: float):
     >>> seen = {"score": [-2.0, -1.0], "KL": [1.0, 9.0], "error": [0.5, 0.1]}
     >>> fig = training(History(monitored_at=[1, 100], monitored=seen), best=-0.5)
     >>> [ax.get_title() for ax in fig.axes]
-    ['log-likelihood a number', 'KL, nats a curve', 'RMSE after']
+    ['log-likelihood per number', 'KL, nats per curve', 'RMSE after']
     """
     fig, axes = plt.subplots(1, 3, figsize=(13, 4))
-    titles = {"score": "log-likelihood a number", "KL": "KL, nats a curve", "error": "RMSE after"}
-    for ax, (name, title) in zip(axes, titles.items(), strict=True):
+    titles = ("log-likelihood per number", "KL, nats per curve", "RMSE after")
+    for ax, name, title in zip(axes, ("score", "KL", "error"), titles, strict=True):
         ax.plot(history.monitored_at, history.monitored[name], "o-", **MODEL)
         ax.set(xlabel="step", title=title)
     axes[0].set_ylim(best - 5, best + 0.4)
@@ -101,7 +101,7 @@ def errors_by_size(found: dict):
         means = [float(np.mean(np.asarray(values))) for values in by_size.values()]
         ax.plot(list(by_size), means, ls=plotting.LINESTYLES[i], label=name, **style)
         for m, values in by_size.items():
-            ax.plot([m] * len(values), values, ls="", alpha=0.4, ms=5, **style)
+            ax.plot([m] * len(values), values, ls="", mfc="none", ms=5, **style)
     ax.set(xlabel="observations in the first turn", ylabel="RMSE, second turn", yscale="log")
     ax.set_xticks(list(by_size))
     ax.set_yticks([0.05, 0.1, 0.2, 0.4], ["0.05", "0.1", "0.2", "0.4"])

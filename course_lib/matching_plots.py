@@ -33,7 +33,7 @@ def pair_lines(z, x, ax, limit: float = 3.0):
     3
     """
     z, x = np.asarray(z), np.asarray(x)
-    ax.add_collection(LineCollection(np.stack([z, x], 1), colors="0.6", linewidths=1))
+    ax.add_collection(LineCollection(np.stack([z, x], 1), colors="0.55", linewidths=1))
     ax.plot(*z.T, "o", color=plotting.COLORS["truth"], ms=5)
     ax.plot(*x.T, ".", color=plotting.COLORS["data"], ms=6)
     return _frame(ax, limit)
@@ -50,7 +50,7 @@ def crossing(place, velocities, ax, limit: float = 2.0):
     style = {"angles": "xy", "scale_units": "xy", "scale": 3}
     start = np.broadcast_to(place, velocities.shape)
     mean = velocities.mean(0)
-    thin = {"color": "0.6", "width": 0.005, "label": "of one pair"}
+    thin = {"color": "0.55", "width": 0.005, "label": "of one pair"}
     bold = {"color": plotting.COLORS["model"], "width": 0.014, "label": "their mean"}
     ax.quiver(*start.T, *velocities.T, **style, **thin)
     ax.quiver(*place, *mean, **style, **bold)
@@ -65,7 +65,7 @@ def trails(states, ax, shown: int = 40, limit: float = 3.0):
     (5, 9)
     """
     states = np.asarray(states)
-    ax.plot(*states[-1].T, ".", color=plotting.COLORS["model"], ms=3, alpha=0.6)
+    ax.plot(*states[-1].T, ".", color=plotting.COLORS["model"], ms=3)
     ways = np.moveaxis(states[:, :shown], 0, 1)
     ax.add_collection(LineCollection(ways, colors="0.3", linewidths=1))
     ax.plot(*states[0, :shown].T, "o", color=plotting.COLORS["truth"], ms=4)
@@ -107,7 +107,7 @@ def over_time(rows: Mapping[str, tuple], x, density, limit: float = 3.0):
     for k, (ax, (title, (times, states))) in enumerate(zip(axes, rows.items(), strict=False)):
         extent = (0, 1, x[0], x[-1])
         image = density.T**0.5  # the root, so that the thin places show as well
-        ax.imshow(image, origin="lower", extent=extent, aspect="auto", cmap="Blues", alpha=0.8)
+        ax.imshow(image, origin="lower", extent=extent, aspect="auto", cmap="Blues", alpha=0.5)
         color = plotting.CYCLE[(1, 2)[k % 2]]
         ax.plot(times, np.asarray(states)[:, :12], color=color, ls="-", lw=1.2)
         ax.set(title=title, xlabel="time $t$", xlim=(0, 1), ylim=(-limit, limit))
@@ -170,7 +170,7 @@ def equal_quality(rows):
 
 
 def time_to_quality(rows, ax, ylabel: str):
-    """Quality against CPU seconds of training, a mark for each run, lines through the medians.
+    """Quality against CPU seconds: a hollow mark for each run, lines through the medians.
 
     Args:
         rows: as for `medians`.
@@ -182,7 +182,7 @@ def time_to_quality(rows, ax, ylabel: str):
     for k, method in enumerate(sorted({row["method"] for row in rows})):
         style = {"color": plotting.CYCLE[k], "marker": plotting.MARKERS[k]}
         points = [(r["cpu_seconds"], r["quality"]) for r in rows if r["method"] == method]
-        ax.plot(*np.transpose(points), ls="", ms=5, alpha=0.5, **style)
+        ax.plot(*np.transpose(points), ls="", ms=5, mfc="none", **style)
         ax.plot(*medians(rows, method), ls=plotting.LINESTYLES[k], label=f"by {method}", **style)
     ax.set(xscale="log", xlabel="CPU seconds of training", ylabel=ylabel)
     ticks = [0.5, 1, 2, 5, 10, 20]

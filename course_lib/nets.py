@@ -259,6 +259,37 @@ def count_parameters(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters() if p.requires_grad)
 
 
+def seeded_gru(n_in: int, hidden: int, generator=None) -> nn.GRU:
+    """A batch-first `nn.GRU` whose weights follow torch's own law, drawn from a generator.
+
+    Args:
+        n_in, hidden: entries of an input, and of the state.
+        generator: source of randomness; torch's global one if None.
+
+    >>> states, last = seeded_gru(3, 8)(torch.zeros(5, 7, 3))
+    >>> states.shape, last.shape
+    (torch.Size([5, 7, 8]), torch.Size([1, 5, 8]))
+    """
+    gru = nn.GRU(n_in, hidden, batch_first=True)
+    bound = hidden**-0.5
+    with torch.no_grad():
+        for weight in gru.parameters():
+            weight.uniform_(-bound, bound, generator=generator)
+    return gru
+
+
+def log_cosh(a: Tensor) -> Tensor:
+    """log(eᵃ + e⁻ᵃ) without overflow, elementwise; its derivative is tanh a.
+
+    It is larger than the logarithm of cosh by log 2.
+
+    >>> log_cosh(torch.tensor([0.0, 1000.0])).tolist()
+    [0.6931471824645996, 1000.0]
+    """
+    size = a.abs()
+    return size + torch.log1p(torch.exp(-2 * size))
+
+
 def _affine(n_in: int | None, n_out: int | None, generator) -> nn.Module:
     if n_in is None or n_out is None:
         return nn.Identity()

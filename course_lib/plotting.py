@@ -266,7 +266,7 @@ def convergence(
     Args:
         steps: step sizes `[n]`.
         errors: name → errors `[n]`; errors that are not positive and finite are left out.
-        slopes: name → slope for one triangle under each named curve; or one slope for them all.
+        slopes: name → slope for one triangle beside each named curve; or one slope for them all.
 
     >>> ax = convergence([0.1, 0.05], {"Euler": [1e-2, 5e-3]}, slopes={"Euler": 1})
     >>> ax.get_xscale(), ax.lines[0].get_label()
@@ -287,10 +287,12 @@ def convergence(
     for name, slope in (slopes or {}).items():
         if name not in curves:
             raise ValueError(f"slopes names {name!r}, but the curves are {list(curves)}")
-        _triangle_under(ax, *curves[name], slope)
-    if slopes is not None:
+        _triangle_beside(ax, *curves[name], slope)
+    if slopes:
         low, high = ax.get_ylim()
-        ax.set_ylim(low / (high / low) ** 0.06, high)  # room for what is written under a triangle
+        room = (high / low) ** 0.06  # for what is written under, or over, a triangle
+        falls = min(slopes.values()) < 0
+        ax.set_ylim(low if falls else low / room, high * room if falls else high)
     return ax
 
 
@@ -635,12 +637,13 @@ def _log_curves(ax, curves: dict, xlabel: str, ylabel: str) -> None:
     legend(ax)
 
 
-def _triangle_under(ax, x, y, slope) -> None:
-    """A triangle just below the part of a curve that has, or comes nearest to, the slope."""
+def _triangle_beside(ax, x, y, slope) -> None:
+    """A triangle by the part of a curve that comes nearest to the slope: under it, if it rises."""
     log_x, log_y = np.log(x), np.log(y)
     measured = np.diff(log_y) / np.diff(log_x)
     fits = np.flatnonzero(np.abs(measured - slope) < 0.2 * abs(slope))
     i = fits[0] if len(fits) else np.argmin(np.abs(measured - slope))
     width = np.exp((log_x[-1] - log_x[0]) / 5)
     low, high = ax.get_ylim()
-    slope_triangle(ax, x[i], y[i] / (high / low) ** 0.05, slope, width)
+    apart = (high / low) ** (-0.05 if slope > 0 else 0.05)
+    slope_triangle(ax, x[i], y[i] * apart, slope, width)

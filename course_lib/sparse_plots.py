@@ -45,9 +45,9 @@ def coefficient_paths(thresholds, paths: Mapping[str, Tensor], special: int, cho
         ax.axvline(chosen, color="black", lw=1)
         for k in range(coefs.shape[1]):
             for j in range(2):
-                style = {"color": plotting.COLORS["muted"], "ls": plotting.LINESTYLES[j]}
+                style = {"color": plotting.COLORS["muted"], "ls": plotting.LINESTYLES[j], "lw": 1.2}
                 if k == special:
-                    style |= {"color": plotting.CYCLE[j], "label": f"$xy$, {NAMES[j]}"}
+                    style |= {"color": plotting.CYCLE[j], "lw": 2.5, "label": f"$xy$, {NAMES[j]}"}
                 ax.plot(thresholds, coefs[:, k, j], **style)
         _threshold_axis(ax, title, [0.02, 0.05, 0.2, 1])
     axes[0, 0].set_ylabel("coefficient")
@@ -104,6 +104,8 @@ def orbits_and_spectra(orbit: Tensor, other: Tensor, thetas: Mapping[str, Tensor
     """
     fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4.4), width_ratios=(2, 3))
     left.plot(orbit[:, 0], orbit[:, 1], color=plotting.COLORS["truth"])
+    turned = np.unwrap(np.arctan2(*(other - other.mean(0)).T.numpy()))
+    other = other[np.abs(turned - turned[0]) <= 2 * np.pi]  # a second round would fill the dashes
     left.plot(other[:, 0], other[:, 1], "--", color=plotting.CYCLE[2])
     left.set(xlabel="bunnies $x$", ylabel="foxes $y$")
     for k, (name, theta) in enumerate(thetas.items()):

@@ -2,13 +2,13 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.colors import ListedColormap
 
 from course_lib import plotting
 
 __all__ = ["channels", "coverage", "differences", "errors_by_lead", "fans", "gap_map", "study"]
 
-SPLITS = {"train": "0.75", "validation": plotting.CYCLE[4], "test": plotting.CYCLE[0]}
+GREY = plotting.COLORS["muted"]
+SPLITS = {"train": GREY, "validation": plotting.CYCLE[4], "test": plotting.CYCLE[0]}
 
 
 def channels(times, y, kept, labels, fills=None, columns=4):
@@ -28,9 +28,7 @@ def channels(times, y, kept, labels, fills=None, columns=4):
     )
     for j, ax in enumerate(axes.flat[: y.shape[1]]):
         for i, (name, values) in enumerate((fills or {}).items()):
-            color, style = ((plotting.COLORS["muted"], "--"), (plotting.COLORS["model"], "-"))[
-                i % 2
-            ]
+            color, style = ((GREY, "--"), (plotting.COLORS["model"], "-"))[i % 2]
             ax.plot(times, np.asarray(values)[:, j], style, color=color, lw=2, label=name)
         ax.plot(times[kept], y[kept, j], "o", color="black", ms=3.5, label="kept")
         ax.plot(
@@ -41,6 +39,8 @@ def channels(times, y, kept, labels, fills=None, columns=4):
         ax.tick_params(labelsize="small")
     for ax in axes.flat[y.shape[1] :]:
         ax.remove()
+    for ax in axes.flat[max(0, y.shape[1] - columns) : y.shape[1]]:  # the lowest of each column
+        ax.tick_params(labelbottom=True)
     for ax in axes[-1]:
         ax.set_xlabel("hours", fontsize="small")
     handles, names = axes[0, 0].get_legend_handles_labels()
@@ -49,32 +49,24 @@ def channels(times, y, kept, labels, fills=None, columns=4):
 
 
 def gap_map(missing, split, labels, day=24):
-    """Share of missing hours for each day and channel, over the parts of the year.
+    """Share of missing hours for each day and channel, under the parts of the year, a row each.
 
     Args:
         missing: boolean [hours, d].
         split: the part that each hour belongs to [hours].
 
     >>> fig = gap_map(np.zeros((48, 2), bool), np.array(["train"] * 48), ["a", "b"])
-    >>> len(fig.axes)
-    3
+    >>> [text.get_text() for text in fig.axes[0].get_yticklabels()]
+    ['train', 'validation', 'test']
     """
     n = len(missing) // day
     share = np.asarray(missing[: n * day], float).reshape(n, day, -1).mean(1).T
-    fig, (strip, ax) = plt.subplots(2, 1, figsize=(11, 4.6), height_ratios=(1, 8), sharex=True)
-    code = np.array([[*SPLITS].index(s) + 1 if s else 0 for s in split[: n * day : day]])
-    strip.imshow(
-        code[None],
-        aspect="auto",
-        cmap=ListedColormap(["white", *SPLITS.values()]),
-        vmin=0,
-        vmax=3,
-        interpolation="nearest",
-    )
-    strip.set_yticks([])
-    for name, color in SPLITS.items():
-        strip.plot([], [], "s", color=color, ms=9, label=name)
-    strip.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize="small")
+    fig, (strip, ax) = plt.subplots(2, 1, figsize=(11, 4.6), height_ratios=(1, 5), sharex=True)
+    for row, (name, color) in enumerate(SPLITS.items()):
+        days = np.flatnonzero(np.asarray(split[: n * day : day]) == name)
+        strip.bar(days, 0.8, width=1.0, bottom=row - 0.4, color=color)
+    strip.set_yticks(range(len(SPLITS)), SPLITS, fontsize="x-small")
+    strip.invert_yaxis()
     image = ax.imshow(
         share, aspect="auto", cmap="viridis_r", vmin=0, vmax=1, interpolation="nearest"
     )
@@ -85,7 +77,7 @@ def gap_map(missing, split, labels, day=24):
 
 
 def coverage(axes, clouds, labels):
-    """In each panel a pale cloud of points and a dark one on it: pairs of arrays [n, 2].
+    """In each panel a grey cloud of dots and crosses on it: pairs of arrays [n, 2].
 
     >>> clouds, labels = [(np.eye(2), np.eye(2))], [("a", "b", "all", "few")]
     >>> axes = coverage(plt.subplots(1, 1)[1:], clouds, labels)
@@ -93,11 +85,11 @@ def coverage(axes, clouds, labels):
     'a'
     """
     for ax, (many, few), (x, y, name, other) in zip(axes, clouds, labels, strict=True):
-        ax.plot(*np.asarray(many).T, ".", color="0.75", ms=2, rasterized=True, label=name)
-        ax.plot(*np.asarray(few).T, ".", color=plotting.CYCLE[0], ms=3.5, label=other)
+        ax.plot(*np.asarray(many).T, ".", color=GREY, ms=1.5, rasterized=True, label=name)
+        ax.plot(*np.asarray(few).T, "x", color=plotting.CYCLE[0], ms=4, mew=0.9, label=other)
         ax.set(xlabel=x, ylabel=y)
         ax.legend(
-            loc="upper center", bbox_to_anchor=(0.5, 1.14), ncols=2, fontsize="small", markerscale=3
+            loc="upper center", bbox_to_anchor=(0.5, 1.14), ncols=2, fontsize="small", markerscale=2
         )
     return axes
 
@@ -128,7 +120,9 @@ def fans(axes, hours, truth, runs, others=None):
         ax.fill_between(
             hours, run.min(0), run.max(0), color=plotting.COLORS["model"], alpha=0.35, lw=0
         )
-        ax.plot(hours, run.mean(0), "-", color=plotting.COLORS["model"], lw=2, label="neural ODE")
+        marked = {"marker": "o", "markevery": 3, "ms": 5}
+        model = plotting.COLORS["model"]
+        ax.plot(hours, run.mean(0), "-", color=model, lw=2, label="neural ODE", **marked)
         ax.set_xlabel("hours after the issue")
     return axes
 
@@ -170,7 +164,7 @@ def differences(ax, groups):
                 lw=1.8,
                 label=name if i == 0 else None,
             )
-    ax.axvline(0, color="0.6", lw=1)
+    ax.axvline(0, color=GREY, lw=1)
     ax.set_yticks(range(len(groups)), list(groups))
     ax.invert_yaxis()
     ax.legend(fontsize="small", ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.0))
@@ -192,7 +186,7 @@ def study(left, right, rows):
     for i, lead in enumerate((1, 6, 24)):
         line = [np.mean(r[f"lead {lead}"]) for r in horizons.values()]
         left.plot(list(horizons), line, marker=plotting.MARKERS[i], label=f"{lead} h")
-    left.axhline(1, color="0.6", ls=":")
+    left.axhline(1, color=GREY, ls=":")
     left.set(xlabel="horizon of the loss", ylabel="error (sd)", ylim=(0, None))
     left.legend(title="lead", fontsize="small", ncols=3, loc="lower center")
     free = horizons["1 → 24 h"]
@@ -204,7 +198,7 @@ def study(left, right, rows):
             right.annotate(
                 f"{r['weight']:g}",
                 (share, np.mean(r["test"])),
-                xytext=(7, -16),
+                xytext=(7, 3) if r is runs[-1] else (7, -16),  # off the line
                 textcoords="offset points",
                 fontsize="small",
             )

@@ -273,7 +273,7 @@ def test_rows_of_a_batch_do_not_know_each_other(seed, method, t, dtype):
 # --- arguments of every kind ---------------------------------------------------------------------
 
 
-class Noisy:
+class Decay:
     """An object that is callable, with a signature of its own."""
 
     def __call__(self, t, y):
@@ -281,7 +281,7 @@ class Noisy:
 
 
 GOOD = {
-    "func": st.sampled_from([lambda t, y: -y, Noisy(), lambda *both: -both[1]]),
+    "func": st.sampled_from([lambda t, y: -y, Decay(), lambda *both: -both[1]]),
     "y0": st.sampled_from([ONES, ONES.float(), ONES[0], ONES[:0], torch.ones(3, 2)]),
     "t": st.sampled_from([T, T.float(), T.flip(0), T[:1], T[:2] + 5, T - 1e6, T * 1e-12]),
     "rtol": st.sampled_from([1e-3, 1e-6, 0, 0.5, torch.tensor(1e-4), torch.tensor(1e-4).double()]),
@@ -293,7 +293,7 @@ GOOD = {
 }  # fmt: skip
 BAD = {
     "func": st.sampled_from([
-        None, 3, "f", Noisy, ONES, lambda y: -y, lambda: 1, lambda t, y, z: y, lambda t, y: None,
+        None, 3, "f", Decay, ONES, lambda y: -y, lambda: 1, lambda t, y, z: y, lambda t, y: None,
         lambda t, y: 1.0, lambda t, y: -y.sum(), lambda t, y: (y,), lambda t, y: [y, y],
         lambda t, y: y.reshape(1, *y.shape), lambda t, y: y.to(C128), lambda t, y: y > 0,
         lambda t, y: y.numpy(), lambda t, y: y * NAN, lambda t, y: y / 0, lambda t, y: y.half(),

@@ -120,6 +120,13 @@ def test_models_are_made_from_their_generator_and_have_gradients(make):
     assert all(used)
 
 
+def test_the_answer_is_read_from_the_last_state():
+    model, knots = NeuralCDE(2, hidden=5, generator=seeded(3)), some_knots()
+    torch.testing.assert_close(model(knots), model.read(model.states(knots)[-1]))
+    cut = knots[:, :-1]
+    assert (model(knots) - model(cut)).abs().min() > 1e-4
+
+
 def test_the_rival_reads_gaps_not_times():
     model, knots = GapGRU(2, generator=seeded(3)), some_knots()
     later = knots + torch.tensor([5.0, 0.0])

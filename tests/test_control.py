@@ -1,6 +1,5 @@
 """Hamiltonian, costate, successive approximations, Riccati, the pole: by independent answers."""
 
-import doctest
 import math
 
 import numpy as np
@@ -9,7 +8,6 @@ import scipy.linalg
 import torch
 
 from course_lib import control
-from course_lib.control import lq, msa, pole, pontryagin
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -31,14 +29,16 @@ def paid_task(seed=0):
     return problem, theta, task.x0
 
 
-@pytest.mark.parametrize("module", [lq, msa, pole, pontryagin])
-def test_docstring_examples(module):
-    torch.set_default_dtype(torch.float32)  # as a reader finds it
-    failed, attempted = doctest.testmod(module)
-    assert attempted >= 3 and failed == 0
-
-
 # --- Hamiltonian and costate ---------------------------------------------------------------------
+
+
+def test_a_layers_weights_stand_row_by_row():
+    theta, x = torch.tensor([0.0, 1.0, 0.0, 0.0, 0.5, -0.5]), torch.tensor([[2.0, 3.0], [0.0, 1.0]])
+    wanted = torch.tanh(torch.tensor([[3.5, -0.5], [1.5, -0.5]]))
+    assert torch.allclose(control.tanh_layer(x, theta), wanted)
+    both = control.tanh_layer(torch.stack([x, 0 * x]), torch.stack([theta, 2 * theta]))
+    assert torch.allclose(both[0], wanted)
+    assert torch.allclose(both[1], torch.tanh(torch.tensor([1.0, -1.0])).expand(2, 2))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -122,6 +122,20 @@ def test_msa_errors_and_callback():
     assert len(seen) == 2 and seen[0].shape == task.theta.shape
 
 
+def test_rho_is_kept_or_follows_its_rule():
+    """A fixed ρ stays; an adapted one is taken by 0.7 after progress, and tripled without."""
+    task = control.sine_task(seeded(), layers=4, samples=10)
+    run = lambda rho: control.extended_msa(  # noqa: E731
+        task.problem, task.theta, task.x0, iterations=8, rho=rho, inner=5
+    )[1]
+    assert run(3.0).rho == [3.0] * 9
+    trace = run("adaptive")
+    assert trace.rho[:2] == [2.0, 2.0]
+    for k in range(1, 8):
+        factor = 0.7 if trace.tried[k] < trace.loss[k - 1] else 3.0
+        assert trace.rho[k + 1] == pytest.approx(factor * trace.rho[k])
+
+
 # --- linear–quadratic ----------------------------------------------------------------------------
 
 
@@ -130,19 +144,33 @@ def linear_pole(T=4.0):
     return control.LQ(A, B, torch.eye(2), torch.full((1, 1), 0.5), 5 * torch.eye(2), T)
 
 
-def test_riccati_agrees_with_the_algebraic_equation_far_from_the_end():
-    P, K = control.riccati(linear_pole(30.0), torch.tensor([0.0, 30.0]))
+def lopsided(T=4.0):
+    """A, which for the pole is symmetric, differs from its transpose, and so do all weights."""
+    A, B = torch.tensor([[0.2, 2.0], [-0.5, -0.3]]), torch.tensor([[1.0, 0.0], [0.4, 0.7]])
+    Q, N = torch.tensor([[1.0, 0.2], [0.2, 3.0]]), torch.tensor([[0.5, 0.1], [0.1, 0.8]])
+    return control.LQ(A, B, Q, N, torch.diag(torch.tensor([5.0, 2.0])), T)
+
+
+both_problems = pytest.mark.parametrize("make", [linear_pole, lopsided])
+
+
+@both_problems
+def test_riccati_agrees_with_the_algebraic_equation_far_from_the_end(make):
+    problem = make(30.0)
+    P, K = control.riccati(problem, torch.tensor([0.0, 30.0]))
     steady = scipy.linalg.solve_continuous_are(
-        *(m.numpy() for m in (linear_pole().A, linear_pole().B, torch.eye(2), linear_pole().N))
+        *(m.numpy() for m in (problem.A, problem.B, problem.Q, problem.N))
     )
     assert np.allclose(P[0], steady, atol=1e-7)
-    assert torch.allclose(K[:1, 0], control.stationary_gain(linear_pole()), atol=1e-7)
-    assert torch.allclose(P[1], 5 * torch.eye(2))
-    assert K[0, 0].tolist() == pytest.approx([1 + math.sqrt(3)] * 2, abs=1e-6)
+    assert torch.allclose(K[0], control.stationary_gain(problem), atol=1e-7)
+    assert torch.allclose(P[1], problem.G)
+    if make is linear_pole:
+        assert K[0, 0].tolist() == pytest.approx([1 + math.sqrt(3)] * 2, abs=1e-6)
 
 
-def test_no_control_is_cheaper_than_riccatis():
-    problem, x0 = linear_pole(), torch.tensor([1.0, -0.3])
+@both_problems
+def test_no_control_is_cheaper_than_riccatis(make):
+    problem, x0 = make(), torch.tensor([1.0, -0.3])
     t = torch.linspace(0, 4, 401)
     P, _ = control.riccati(problem, t)
     _, u = control.lq_control(problem, t, x0)
@@ -154,15 +182,16 @@ def test_no_control_is_cheaper_than_riccatis():
         assert control.lq_cost(problem, other, x0) > cost
 
 
-def test_lq_cost_against_fine_euler():
-    problem, x0 = linear_pole(1.0), torch.tensor([1.0, 0.5])
-    u = torch.tensor([[0.3], [-1.0]])
+@both_problems
+def test_lq_cost_against_fine_euler(make):
+    problem, x0 = make(1.0), torch.tensor([1.0, 0.5])
+    u = torch.tensor([[0.3, 0.8], [-1.0, 0.1]])[:, : problem.B.shape[1]]
     x, total, n = x0.clone(), 0.0, 20_000
     for k in range(n):
         control_now = u[k * 2 // n]
-        total += 0.5 / n * (x @ x + 0.5 * control_now @ control_now)
+        total += 0.5 / n * (x @ problem.Q @ x + control_now @ problem.N @ control_now)
         x = x + (problem.A @ x + problem.B @ control_now) / n
-    total += 0.5 * 5 * x @ x
+    total += 0.5 * x @ problem.G @ x
     assert control.lq_cost(problem, u, x0).item() == pytest.approx(total.item(), rel=1e-3)
 
 
@@ -189,6 +218,16 @@ def test_the_free_pole_conserves_its_energy():
     energy = 0.5 * xs[..., 1] ** 2 + torch.cos(xs[..., 0])
     assert us.abs().max() == 0
     assert (energy - energy[0]).abs().max() < 1e-5
+
+
+def test_what_a_balanced_and_a_falling_pole_cost():
+    """Held still at an angle q by u = −sin q; and running costs by trapezia, of order two."""
+    pole, q = control.Pole(kappa=0.7, end=3.0), torch.tensor([0.3, -1.0])
+    x0 = torch.stack([q, 0 * q], -1)
+    held = pole.cost(lambda k, x: -torch.sin(x[..., 0]), x0)
+    assert torch.allclose(held, 4 * 0.5 * (q**2 + 0.7 * torch.sin(q) ** 2) + 0.5 * 3 * q**2)
+    fall = [control.Pole(T=2.0, steps=n).cost(lambda k, x: 0 * x[..., 0], x0) for n in (20, 40, 80)]
+    assert torch.allclose((fall[0] - fall[1]) / (fall[1] - fall[2]), 4 + 0 * q, rtol=0.05)
 
 
 def test_feedback_sees_angles_modulo_a_turn_and_the_clock_only_if_told():

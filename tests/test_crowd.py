@@ -172,6 +172,15 @@ def test_jacobian_and_determinants_of_a_map():
 # --- the steered field ---------------------------------------------------------------------------
 
 
+def test_a_steered_field_begins_as_a_drift_that_sees_the_way_from_the_centre():
+    field, y = steered_field(16, seeded()), torch.randn(50, 4, generator=seeded(1))
+    assert (field(0.3, y)[:, :2] - torch.tensor([5.0, 0.0])).abs().max() < 1
+    together = y + torch.tensor([0.7, -0.4]).repeat(2)  # agent and obstacle, moved alike
+    before, after = (field.activations(0.3, states)[0] for states in (y, together))
+    assert torch.allclose(before[:, :8], after[:, :8])
+    assert not torch.allclose(before[:, 8:], after[:, 8:])
+
+
 def test_the_obstacle_stands_still_while_the_field_learns():
     field = steered_field(16, seeded())
     y = steered_states(torch.randn(8, 2, generator=seeded(1)), (0.5, -0.5))

@@ -104,6 +104,7 @@ def test_spirals_turn_with_their_radius():
     u = (x.norm(dim=1) - 0.1) / 0.9
     angle = torch.atan2(x[:, 1], x[:, 0]) - 2 * math.pi * (u + y / 3)
     assert torch.allclose(angle.cos(), torch.ones(300), atol=1e-4)
+    assert u.mean().item() == pytest.approx(2 / 3, abs=0.05)  # outer turns are longer: more points
 
 
 def test_pinwheel_swirl_keeps_the_radius_of_every_point():

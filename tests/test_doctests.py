@@ -32,22 +32,30 @@ def test_the_solvers_have_examples():
     assert sum(len(test.examples) for test in found) >= 5
 
 
+#: Modules inside of packages that a notebook imports by their own names.
+BY_NAME = [
+    f"course_lib.sequences.{name}"
+    for name in ("record", "forecasting", "spirals", "bound", "latent", "autoregressive")
+]
+
+
 def public_names() -> list[tuple[str, str]]:
     """(module, name) of every function and class that a module or package of course_lib offers.
 
     What only holds fields (tuples, dataclasses) and exceptions say in words what they hold.
     """
     found = []
-    for part in pkgutil.iter_modules(course_lib.__path__, prefix="course_lib."):
-        module = importlib.import_module(part.name)
-        own = [n for n, o in vars(module).items() if getattr(o, "__module__", "") == part.name]
+    parts = pkgutil.iter_modules(course_lib.__path__, prefix="course_lib.")
+    for part in [*(part.name for part in parts), *BY_NAME]:
+        module = importlib.import_module(part)
+        own = [n for n, o in vars(module).items() if getattr(o, "__module__", "") == part]
         for name in getattr(module, "__all__", own):
             item = getattr(module, name)
             plain = inspect.isclass(item) and (
                 issubclass(item, (tuple, Exception)) or dataclasses.is_dataclass(item)
             )
             if (inspect.isfunction(item) or inspect.isclass(item)) and not plain:
-                found.append((part.name, name))
+                found.append((part, name))
     return [(module, name) for module, name in found if not name.startswith("_")]
 
 

@@ -86,6 +86,13 @@ def test_every_basis_starts_from_the_same_constant_field(basis):
         assert torch.allclose(field.theta(t), plain.theta(0.0), atol=1e-6)
 
 
+def test_a_varying_field_multiplies_by_rows():
+    """f(t, x) = tanh(W x + b): the first entry of the result is that of the first row of W."""
+    start = torch.tensor([[0.0, 1.0, 0.5], [0.0, 0.0, -0.5]])
+    found = VaryingField(2, piecewise(2), start=start)(0.3, torch.tensor([[2.0, 3.0]]))
+    assert torch.allclose(found, torch.tanh(torch.tensor([[3.5, -0.5]])))
+
+
 @pytest.mark.parametrize("basis", [piecewise(3), legendre(3)])
 def test_a_field_can_start_from_the_weights_of_another(basis):
     first = VaryingField(2, piecewise(1), generator=seeded())

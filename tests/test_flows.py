@@ -97,6 +97,21 @@ def test_all_traces_have_the_same_gradients():
     assert all(torch.allclose(a, b, atol=1e-10) for a, b in zip(*results, strict=True))
 
 
+def test_gradients_of_an_estimate_pass_through_the_points():
+    """A path depends on the parameters, so f and εᵀJε must have their derivatives by x too."""
+    field, x = lively(), points().requires_grad_()
+    trace = HutchinsonTrace(generator=seeded(2))
+    trace.start(x)
+    found, e = trace(field, 0.3, x, jacobian=True), trace.epsilon
+    J = field.jacobian(0.3, x)
+    row = torch.einsum("ni,nij->nj", e, J)
+    wanted = ((row * e).sum(1), row.square().sum(1), field(0.3, x))
+    for mine, known in zip((found.trace, found.jacobian, found.f), wanted, strict=True):
+        (a,) = torch.autograd.grad(mine.sum(), x, retain_graph=True)
+        (b,) = torch.autograd.grad(known.sum(), x, retain_graph=True)
+        assert torch.allclose(mine, known) and torch.allclose(a, b)
+
+
 def test_trace_of_a_field_that_ignores_x_is_zero():
     x = points()
     assert torch.equal(AutogradTrace()(lambda t, x: torch.ones(7, 3), 0, x).trace, torch.zeros(7))
@@ -128,6 +143,8 @@ def test_planar_layer_stays_invertible_whatever_its_parameters():
     layer = PlanarLayer(2, generator=seeded())
     for free in ([-9.0, 3.0], [50.0, 0.0], [0.0, -70.0]):
         layer.free.data = torch.tensor(free)
+        along = torch.tensor(free) @ layer.w
+        assert torch.allclose(layer.u() @ layer.w, -1 + torch.log1p(along.exp()))
         assert layer.u() @ layer.w >= -1
     layer.free.data = -40 * layer.w.data  # as it stands it would fold the plane
     x = points(50, 2)

@@ -1,5 +1,6 @@
 """course_lib.sequences gaps, record, forecasting, regularisers; course_lib.metrics.forecasts."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -47,6 +48,12 @@ def test_windows(record):
 
 
 # --- gaps ----------------------------------------------------------------------------------------
+
+
+def test_the_first_sample_is_lost_as_often_as_any():
+    generator = seeded(2)
+    first = torch.cat([lose(1, 0.2, generator) for _ in range(1000)])
+    assert first.double().mean().item() == pytest.approx(0.8, abs=0.04)
 
 
 @pytest.mark.parametrize(("rate", "gap"), [(0.3, 0), (0.5, 6), (0.8, 10)])
@@ -131,6 +138,36 @@ def test_blocks_are_apart_and_climatology_sees_training_hours_only(record):
     other = torch.as_tensor(record.split == "test")
     own = record.anomaly[other & record.mask[:, 0], 0]
     assert abs(own.mean().item()) > 0.01  # not fitted to the test
+
+
+def test_the_clock_has_a_day_and_a_year(record):
+    """The record begins on 1 January at 06:00: six hours before it both hands stand at 0."""
+    hours = torch.tensor([-6.0, 0.0, 6.0, 18.0, 8766.0 / 2 - 6])
+    day, year = record.clock(hours).split(2, dim=-1)
+    wanted = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [1.0, 0.0]])
+    torch.testing.assert_close(day[:4], wanted, rtol=0, atol=1e-9)
+    torch.testing.assert_close(year[[0, 4]], torch.tensor([[1.0, 0.0], [-1.0, 0.0]]))
+    quarter = record.clock(torch.tensor(8766.0 / 4 - 6))[2:]
+    torch.testing.assert_close(quarter, torch.tensor([0.0, 1.0]), rtol=0, atol=1e-9)
+
+
+def test_the_last_forecast_ends_with_the_record(record):
+    kept = torch.ones(len(record.times), dtype=torch.bool)
+    assert record.windows("train", kept).issue.max() == len(kept) - LEADS - 1
+
+
+def test_memories_are_weighted_means_that_forget(record):
+    """Σ w x / (Σ w + 1) over the hours seen, w = e^(−age/τ), τ = 6 and 24: little data says 0."""
+    issue, d = torch.tensor([500, 2000]), len(record.names)
+    kept = lose(len(record.times), 0.3, seeded(4))
+    features = record.at(issue, kept).features
+    for place, tau in ((1, 6.0), (2, 24.0)):
+        for row, i in enumerate(issue.tolist()):
+            total, weight = torch.zeros(d), torch.ones(d)
+            for age in range(HISTORY):
+                w = math.exp(-age / tau) * (record.mask[i - age] & kept[i - age])
+                total, weight = total + w * record.anomaly[i - age], weight + w
+            torch.testing.assert_close(features[row, place * d : (place + 1) * d], total / weight)
 
 
 def test_windows_read_the_past_and_nothing_else(record):
@@ -222,6 +259,14 @@ def test_an_untrained_forecaster_fades_from_the_last_anomaly(record, test_window
     torch.testing.assert_close(forecast[:, 23], expected, rtol=1e-4, atol=1e-6)
 
 
+def test_a_field_is_told_the_hour_of_the_day_at_which_it_is_asked(record, test_windows):
+    """Time is in days: half a day after the issue its clock stands twelve hours later."""
+    model = Forecaster(record, test_windows.features.shape[1], width=0, generator=seeded())
+    model.field.forward = lambda clock, z: clock
+    found = model.speed(test_windows)(0.5, None)
+    torch.testing.assert_close(found, record.clock(test_windows.issue.double() + 12))
+
+
 def test_a_forecaster_learns_what_is_linear(record, test_windows):
     """Trained to forget nothing, A goes to zero; the error falls tenfold."""
     truth = test_windows.last[:, None].expand(-1, LEADS, -1)
@@ -286,6 +331,14 @@ def test_blocks_give_honest_intervals_where_single_hours_do_not():
     assert hits["blocks"] >= 85 and hits["hours"] <= 50
     with pytest.raises(ValueError, match="two blocks"):
         block_bootstrap(np.mean, np.ones((1, 3)))
+
+
+def test_an_interval_has_the_level_asked_for():
+    """Of the mean of n numbers of deviation s: ± 1.96 s/√n at 95 %, ± 1.645 s/√n at 90 %."""
+    blocks = np.random.default_rng(0).normal(size=(400, 1))
+    for level, z in ((0.95, 1.960), (0.9, 1.645)):
+        low, high = block_bootstrap(np.mean, blocks, draws=4000, level=level)
+        assert (high - low) / 2 == pytest.approx(z * blocks.std() / 20, rel=0.05)
 
 
 def test_errors_are_compared_on_the_same_blocks():

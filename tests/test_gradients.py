@@ -96,6 +96,19 @@ def test_full_norm_watches_the_parameters_too():
     assert gap(gradients(odeint_adjoint, net, **tight), gradients(odeint, net, **TIGHT)) < 1e-7
 
 
+def test_the_full_norm_resolves_an_integral_that_nothing_else_shows():
+    """At θ = 0 neither y nor a moves, and dL/dθ = ∫ sin 30t dt alone has to be resolved."""
+    t, y0 = torch.tensor([0.0, 1.0]).double(), torch.ones(1).double()
+    errors = {}
+    for norm in ("seminorm", "full"):
+        theta = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+        field = lambda t, y, theta=theta: theta * torch.sin(30 * t)  # noqa: E731
+        settings = {"adjoint_params": (theta,), "adjoint_options": {"norm": norm}}
+        odeint_adjoint(field, y0, t, rtol=1e-8, atol=1e-8, **settings)[-1].sum().backward()
+        errors[norm] = abs(theta.grad.item() - (1 - math.cos(30)) / 30)
+    assert errors["full"] < 1e-7 and errors["seminorm"] > 1e-3
+
+
 @pytest.mark.parametrize("solve", ADJOINTS)
 def test_tuple_states(solve):
     net, t = TupleNet(), torch.tensor([0.0, 0.4, 1.0], dtype=torch.float64)
@@ -145,6 +158,29 @@ def test_statistics_count_both_ways():
     assert (stats.nfe, stats.accepted, stats.backward.nfe) == (40, 10, 0)
     y.sum().backward()
     assert (stats.backward.nfe, stats.backward.accepted, stats.stored_states) == (40, 10, 2)
+    y, stats = odeint_interpolated_adjoint(net, y0, t, return_stats=True, **rk4)
+    y.sum().backward()  # the slope at the very end is taken on the way there, and kept
+    assert (stats.nfe, stats.backward.nfe) == (41, 40)
+
+
+def test_a_backward_solve_guesses_its_first_step_once():
+    """One slope an interval, one more call for the first step size of all, six a step."""
+    t = torch.tensor(TIMES, dtype=torch.float64)
+    y, stats = odeint_adjoint(Net(), draw(4, 2), t, rtol=1e-5, atol=1e-5, return_stats=True)
+    y.sum().backward()
+    steps = stats.backward.accepted + stats.backward.rejected
+    assert stats.backward.nfe == 1 + (len(t) - 1) + 6 * steps
+
+
+def test_outputs_at_the_ends_of_steps_cost_the_discrete_adjoint_nothing():
+    t, rk4 = torch.linspace(0, 1, 3).double(), {"method": "rk4", "options": {"step_size": 0.25}}
+    for kept, nfe, stored, recomputed in (("all", 16, 4, 0), (1, 16 + 12, 1, 3)):
+        y, stats = odeint_discrete_adjoint(
+            Net(), draw(4, 2), t, return_stats=True, checkpoints=kept, **rk4
+        )
+        y.sum().backward()
+        assert stats.backward.nfe == nfe
+        assert (stats.stored_states, stats.recomputed) == (stored, recomputed)
 
 
 @pytest.mark.parametrize(
@@ -232,7 +268,8 @@ def test_checkpoints_and_methods_are_checked():
 
 def test_float32_and_times_of_another_dtype():
     net = Net(torch.float32)
-    y0, t = draw(4, 2, dtype=torch.float32).requires_grad_(), torch.tensor([0.0, 1.0]).double()
+    y0 = draw(4, 2, dtype=torch.float32).requires_grad_()
+    t = torch.tensor([0.0, 0.3], dtype=torch.float64)  # func's times are float32: 0.3 is beyond it
     for solve in ADJOINTS:
         y = solve(net, y0, t, rtol=1e-5, atol=1e-6)
         (g,) = torch.autograd.grad(y.sum(), y0)
@@ -301,9 +338,12 @@ def test_forward_sensitivities_are_the_derivatives_of_the_solution():
 def test_differences_restore_their_inputs_and_find_the_gradient():
     x = draw(3)
     before = x.clone()
-    for central, tolerance in ((False, 1e-6), (True, 1e-8)):
+    large = torch.tensor([-1e6], dtype=torch.float64)  # its changes must be larger, too
+    for central, tolerance in ((False, 1e-6), (True, 1e-9)):
         (g,) = finite_differences(lambda: torch.sin(x).sum(), [x], central=central)
         assert torch.equal(x, before) and (g - torch.cos(x)).abs().max() < tolerance
+        (g,) = finite_differences(lambda: (large**2).sum(), [large], central=central)
+        assert torch.allclose(g, 2 * large, rtol=1e-6)
     with pytest.raises(ValueError, match="eps"):
         finite_differences(lambda: x.sum(), [x], eps=0.0)
 

@@ -199,6 +199,14 @@ def test_disagreement_is_zero_for_a_model_that_knows_the_state():
     assert (disagreement(model, s.t, s.x, still, 5) > 0).all()
 
 
+def test_disagreement_does_not_know_when_the_clock_was_started():
+    s, model = draw_spirals(4, seeded(), m=10), LatentODE(latent=2, generator=seeded(1)).double()
+    z = torch.randn(4, 10, 2, generator=seeded(2))
+    torch.testing.assert_close(
+        disagreement(model, s.t + 3, s.x, z, 5), disagreement(model, s.t, s.x, z, 5)
+    )
+
+
 # --- the rival -----------------------------------------------------------------------------------
 
 
@@ -224,3 +232,12 @@ def test_the_rivals_loss_falls_and_a_past_time_is_refused():
         assert model.loss(s.t, s.x) < 0.5 * before
     with pytest.raises(ValueError, match="after the data"):
         model.forecast(s.t, s.x, torch.tensor([1.0]))
+
+
+def test_the_rival_reads_less_and_less_of_each_row():
+    """All of it at first, a quarter after 30 % of the steps and from then on."""
+    s, shares = draw_spirals(20, seeded(), m=12), []
+    model = AutoregressiveGRU(hidden=4, generator=seeded(1)).double()
+    model.loss = lambda t, x, forced: shares.append(forced) or model.head.weight.square().sum()
+    fit_autoregressive(model, s.t, s.x, seeded(2), sizes=(10,), steps=20, progress=False)
+    assert shares == pytest.approx([max(0.25, 1 - 0.75 * k / 6) for k in range(20)])

@@ -69,6 +69,11 @@ def test_a_module_imports_from_above_only(module):
     assert not below, f"{module} imports {sorted(below)}, which stand on it"
 
 
+def test_the_order_is_told():
+    text = (LIBRARY.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert [name for row in ROWS[:-1] for name in sorted(row) if f"`{name}`" not in text] == []
+
+
 def test_there_is_no_circle():
     graph = {own: {o for o in others if (own, o) not in LATE} for own, others in FOUND.items()}
     try:

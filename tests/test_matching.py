@@ -83,6 +83,8 @@ def test_coupling_reorders_and_costs_least():
 def test_euler_is_exact_on_straight_paths_and_of_order_one_on_others():
     z = torch.randn(9, 2, generator=seeded(6))
     assert torch.allclose(euler_sample(lambda t, x: z, z, 1)[-1], 2 * z)
+    clock = euler_sample(lambda t, x: torch.full_like(x, t), 0 * z, 4)[-1]
+    assert (clock == (0 + 0.25 + 0.5 + 0.75) / 4).all()  # each step takes the velocity at its start
     errors = [(euler_sample(lambda t, x: x, z, n)[-1] - z * torch.e).abs().max() for n in (50, 100)]
     assert errors[0] / errors[1] == pytest.approx(2, rel=0.05)
 

@@ -6,6 +6,7 @@ import math
 import matplotlib.pyplot as plt
 import pytest
 import scipy.integrate
+import scipy.optimize
 import torch
 
 from course_lib import flows, results, transport
@@ -43,6 +44,19 @@ def test_sorting_is_the_cheapest_map_on_a_line():
     assert transport.exact_plan(x[:, None], y[:, None])[1].item() == pytest.approx(
         min(costs).item()
     )
+
+
+def test_splitting_grains_gains_nothing():
+    """Section 17.2: Kantorovich's linear programme over plans, and the cheapest pairing."""
+    x, y = torch.randn(6, 2, generator=seeded(3)), torch.randn(6, 2, generator=seeded(4))
+    one, each = torch.ones(1, 6), torch.eye(6)
+    leaves, arrives = torch.kron(each, one), torch.kron(one, each)
+    plan = scipy.optimize.linprog(
+        torch.cdist(x, y).square().flatten(),
+        A_eq=torch.cat([leaves, arrives]),
+        b_eq=torch.full((12,), 1 / 6),
+    )
+    assert plan.fun == pytest.approx(transport.exact_plan(x, y)[1].item())
 
 
 def test_gaussian_cost_is_that_of_its_map():

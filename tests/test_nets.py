@@ -11,6 +11,13 @@ def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
+@pytest.mark.parametrize(("init", "variance"), [("he", 2 / 400), ("xavier", 2 / 500)])
+def test_the_variance_of_a_rectangular_layer(init, variance):
+    layer = initialise(nn.Linear(400, 100), init, seeded())
+    assert layer.weight.var().item() == pytest.approx(variance, rel=0.05)
+    assert layer.bias.abs().max() == 0
+
+
 def test_mlp_is_affine_maps_with_an_activation_between_them():
     net = MLP([3, 5, 2], torch.relu, out_activation=torch.sigmoid, generator=seeded())
     x = torch.randn(7, 3, generator=seeded(1))

@@ -24,13 +24,7 @@ from course_lib.neurons import (
 sigmoid, step = ACTIVATIONS["sigmoid"], ACTIVATIONS["step"]
 
 
-@pytest.fixture(autouse=True)
-def double():
-    """Double precision for these tests only."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(before)
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 def normal(*shape, seed=0):

@@ -583,6 +583,13 @@ def test_triangle_stands_under_the_part_that_has_the_slope():
     assert left[0] == pytest.approx(0.1) and left[1] < 1e-4
 
 
+def test_triangle_of_a_falling_curve_stands_over_it():
+    n = np.array([8, 16, 32, 64])
+    ax = plotting.convergence(n, {"layers": 1 / n}, slopes=-1)
+    x, y = ax.patches[0].get_xy().T
+    assert (y > 1 / x).all() and max(y) < ax.get_ylim()[1]
+
+
 def test_errors_without_logarithm_are_left_out():
     ax = plotting.convergence([0.1, 0.2, 0.4], {"RK4": [0.0, 1e-3, float("inf")]})
     assert_curve(ax, "RK4", [0.2], [1e-3])

@@ -94,7 +94,7 @@ def test_progress_draws_the_share_of_each_notebook(own_file):
     _, ax = plt.subplots()
     progress.progress(ax)
     labels = [text.get_text() for text in ax.texts]
-    assert any(label.startswith("00\n") and label.endswith("1 of 1") for label in labels)
+    assert any(label.startswith("00 (1 of 1)\n") for label in labels)
     plt.close(ax.figure)
 
 

@@ -49,7 +49,7 @@ PROMISES = {
         "test_browser.test_make_lab_opens_the_first_notebook"
     ),
     "every widget on one page, for a lecture hall": (
-        "test_browser.test_make_project_shows_every_widget"
+        "test_browser.test_make_project_shows_and_moves_every_widget"
     ),
     "the course as static pages, to read without Jupyter": (
         "test_website.test_every_notebook_is_a_page"
@@ -63,7 +63,7 @@ PROMISES = {
         "test_claims.test_ledger_in_the_repository_is_current"
     ),
     # INSTRUCTORS.md
-    "Nothing needs the internet.": "test_browser.test_make_project_shows_every_widget",
+    "Nothing needs the internet.": "test_browser.test_make_project_shows_and_moves_every_widget",
     "in checks by 30 %": "test_exercise_engine.test_projector_context_enlarges",
     "what it changed (random states, default dtype, figures, settings, names of the libraries) is "
     "put back": "test_exercise_engine.test_a_check_leaves_no_trace",

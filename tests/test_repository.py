@@ -2,6 +2,7 @@
 
 import ast
 import doctest
+import importlib
 import importlib.metadata
 import os
 import re
@@ -193,9 +194,12 @@ def _imports(tree):
 # --- commands --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("module", [binder, check_links, repin], ids=lambda m: m.__name__)
-def test_examples_in_the_tools(module):
-    done = doctest.testmod(module)
+@pytest.mark.parametrize(
+    "name",
+    [p.stem for p in sorted((ROOT / "tools").glob("*.py")) if ">>> " in p.read_text("utf-8")],
+)
+def test_examples_in_the_tools(name):
+    done = doctest.testmod(importlib.import_module(f"tools.{name}"))
     assert done.attempted and not done.failed
 
 

@@ -47,6 +47,15 @@ def slope(scheme, limit, counts=(32, 64, 128)):
     return -np.polyfit(np.log(counts), np.log(errors), 1)[0]
 
 
+def test_times_at_which_a_scheme_asks():
+    """Truncated implicit Euler asks at the end of its step; leapfrog is undone with its clock."""
+    nested = solve(ZOO["polynet"], lambda t, x: torch.full_like(x, t), torch.zeros(1), 2)
+    assert nested[:, 0].tolist() == [0.0, 0.25, 0.75]
+    swing = lambda t, x: torch.stack([x[..., 1] * (1 + t), -x[..., 0] * math.exp(t)], -1)  # noqa: E731
+    states, memory = solve(ZOO["leapfrog"], swing, torch.ones(2), 7, return_memory=True)
+    assert torch.allclose(reconstruct(ZOO["leapfrog"], swing, memory, 7), states)
+
+
 @each
 def test_order_against_its_own_equation(key):
     assert slope(ZOO[key], ZOO[key].limit(driven)) == pytest.approx(ZOO[key].order, abs=0.15)

@@ -2,7 +2,6 @@
 
 import ast
 import base64
-import doctest
 import json
 import re
 import shlex
@@ -26,7 +25,7 @@ from course_lib.results import ROOT
 from course_lib.widgets.base import Explorer, Slider
 from tests.test_browser import lab_environment, serving  # noqa: F401, one is a fixture
 from tests.test_repository import text_files, tracked
-from tools import audit, seeds
+from tools import audit
 
 # --- code that runs what it reads ----------------------------------------------------------------
 
@@ -319,9 +318,3 @@ def test_an_audit_without_an_answer_is_no_audit():
 def test_what_an_environment_holds():
     packages = audit.installed(Path(sys.prefix))
     assert "+" not in packages["torch"] and audit.OWN not in packages
-
-
-@pytest.mark.parametrize("tool", [audit, seeds])
-def test_examples_in_the_tools(tool):
-    done = doctest.testmod(tool)
-    assert done.attempted and not done.failed

@@ -261,4 +261,4 @@ def test_the_table_is_that_of_scipy():
     np.testing.assert_allclose(a, RK45.A, rtol=1e-15)
     np.testing.assert_allclose(method.b, RK45.B, rtol=1e-15)
     np.testing.assert_allclose(method.c[:6], RK45.C, rtol=1e-15)
-    np.testing.assert_allclose(np.abs(method.error), np.abs(RK45.E), rtol=1e-14)
+    np.testing.assert_allclose(method.error, -RK45.E, rtol=1e-14)  # b − b̂; SciPy has b̂ − b

@@ -73,6 +73,8 @@ def test_monitor_measures_in_evaluation_mode_at_the_start_in_between_and_at_the_
     assert history.monitored_at == [0, 10, 20, 25]
     assert len(history.monitored["weight"]) == 4
     assert modes == [(False, False)] * 4 and net.training
+    train(net.eval(), squared, data, steps=2, monitor=monitor)
+    assert not net.training, "a net handed over in evaluation mode stays in it"
 
 
 def test_schedule_scales_the_learning_rate():

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from course_lib import transport
-from course_lib.flows import HutchinsonTrace, TanhField
+from course_lib.flows import HutchinsonTrace, TanhField, standard_log_prob
 from course_lib.solvers import odeint
 from course_lib.transport import Rates
 
@@ -162,6 +162,36 @@ def test_a_field_without_potential():
     assert mean.item() == pytest.approx(
         transport.carry(exact, x[:1], steps=2).log_det.item(), abs=0.05
     )
+
+
+def test_density_of_a_linear_flow_is_gaussian():
+    """x' = A x takes N(0, I) to N(0, e^A e^Aᵀ)."""
+    A = torch.tensor([[0.3, -1.0], [0.5, 0.4]])
+    M, x = torch.linalg.matrix_exp(A), torch.randn(9, 2, generator=seeded(6))
+    exact = torch.distributions.MultivariateNormal(torch.zeros(2), M @ M.T)
+    found = transport.log_prob(transport.VelocityField(lambda t, x: x @ A.T), x, steps=40)
+    assert torch.allclose(found, exact.log_prob(x), atol=1e-6)
+
+
+def test_loss_is_the_sum_of_its_parts():
+    """A drift by c costs ½‖c‖², and log p is that of N(c, I); the penalty adds ∫|residual|dt."""
+    c, x = torch.tensor([3.0, 4.0]), torch.randn(9, 2, generator=seeded(7))
+    drift = transport.VelocityField(lambda t, x: c.expand_as(x))
+    grow = transport.VelocityField(lambda t, x: 0.5 * x)  # N(0, e I), log det −1 on the way back
+    for field, log_p in (
+        (drift, standard_log_prob(x - c)),
+        (grow, standard_log_prob(x * math.exp(-0.5)) - 1),
+    ):
+        loss = transport.ot_flow_loss(field, x, (0.0, 7.0, 0.0), steps=20)
+        assert loss.item() == pytest.approx(-7 * log_p.mean().item(), abs=1e-5)
+    toll = lambda t, x: torch.full_like(x[:, 0], 2.0)  # noqa: E731
+    loss = transport.ot_flow_loss(drift, x, (3.0, 0.0, 0.0), running=toll)
+    assert loss.item() == pytest.approx(3 * (12.5 + 2))
+    loss = transport.ot_flow_loss(lively(2), x, (0.0, 0.0, 5.0))
+    assert loss.item() == pytest.approx(
+        5 * transport.carry(lively(2), x, (1, 0), 4).residual.mean().item()
+    )
+    assert loss > 0
 
 
 def test_gradients_reach_every_weight():

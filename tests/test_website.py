@@ -9,6 +9,7 @@ import pytest
 
 from course_lib.course_map import lessons
 from course_lib.results import ROOT
+from tests.test_browser import browser_type_launch_args  # noqa: F401 - a fixture
 from tools import website
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -96,3 +97,55 @@ def test_numbers_of_equations_are_kept(target):
         page = (target / "notebooks" / f"{file[:-6]}.html").read_text(encoding="utf-8")
         tag = re.compile(r"\\tag\{[\d.]+\}")
         assert set(tag.findall(source)) <= set(tag.findall(page))
+
+
+def test_no_number_stands_where_mathjax_refuses_it(pages, target):
+    """Sphinx puts equations of several lines into `split`; one with a number is then an error."""
+    refused = re.compile(r"\\begin\{split\}[^<]*\\tag")
+    texts = {name: (target / name).read_text(encoding="utf-8") for name in pages}
+    assert not [name for name, text in texts.items() if refused.search(text)]
+
+
+# What a reader of a page sees, once MathJax and the pictures are there.
+LOOK = """async () => {
+    await MathJax.startup.promise;
+    const set = formula => formula.querySelector("mjx-container:not(:has(mjx-merror))");
+    const pictures = [...document.images];
+    for (const picture of pictures) picture.loading = "eager";
+    await Promise.all(pictures.map(picture => picture.decode().catch(() => null)));
+    const formulas = [...document.querySelectorAll(".math")];
+    return {
+        formulas: formulas.length,
+        unset: formulas.filter(formula => !set(formula)).map(formula => formula.textContent),
+        pictures: pictures.length,
+        empty: pictures.filter(picture => !picture.naturalWidth).map(picture => picture.src),
+        pipes: document.querySelector("article").innerText.match(/^\\|.*\\|$/m),
+    };
+}"""
+
+
+@pytest.mark.browser
+def test_pages_open_without_a_server_and_a_network(pages, target, page):
+    """Formulas are set, pictures and tables are there, search finds; from files alone."""
+    asked, wrong = [], []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.route(
+        lambda url: not url.startswith(("file:", "data:", "blob:")),
+        lambda route: (asked.append(route.request.url), route.abort()),
+    )
+    for number in ("04", "05"):  # matrices with a number; a table with formulas as an output
+        name = f"notebooks/{lessons()[number].file[:-6]}.html"
+        page.goto((target / name).as_uri())
+        page.wait_for_function("window.MathJax?.startup?.promise !== undefined")
+        seen = page.evaluate(LOOK)
+        assert seen["formulas"] > 100 and seen["unset"] == [], name
+        assert seen["pictures"] == len(pages[name].pictures) and seen["empty"] == [], name
+        assert seen["pipes"] is None, name
+    assert wrong == []
+    page.goto(f"{(target / 'search.html').as_uri()}?q=checkpoints")
+    found = page.locator("#search-results li a")
+    found.first.wait_for()
+    addresses = found.evaluate_all("links => links.map(link => link.getAttribute('href'))")
+    assert any(lessons()["09"].file[:-6] in address for address in addresses)
+    page.evaluate("fetch('https://example.org').catch(() => null)")
+    assert asked == ["https://example.org/"], "but for the last, nothing is asked for"

@@ -45,16 +45,6 @@ def with_alternative_texts(notebook: dict) -> dict:
     return notebook
 
 
-def with_pages(notebook: dict) -> dict:
-    """The notebook with links in its outputs that lead to pages, not to notebooks."""
-    for cell in notebook["cells"]:
-        for output in cell.get("outputs", []):
-            data = output.get("data", {})
-            for mime in {"text/html", "text/markdown"} & set(data):
-                data[mime] = re.sub(r"(\d\d_\w+)\.ipynb", r"\1.html", "".join(data[mime]))
-    return notebook
-
-
 def contents() -> str:
     """The tables of contents: one for each part, and one for the other pages."""
     parts: dict[str, list[str]] = {}
@@ -72,8 +62,7 @@ def collect(source: Path = SOURCE) -> None:
     (source / "notebooks").mkdir()
     for lesson in lessons().values():
         path = ROOT / "notebooks" / lesson.file
-        notebook = json.loads(path.read_text(encoding="utf-8"))
-        notebook = with_pages(with_alternative_texts(notebook))
+        notebook = with_alternative_texts(json.loads(path.read_text(encoding="utf-8")))
         (source / "notebooks" / lesson.file).write_text(json.dumps(notebook), encoding="utf-8")
     shutil.copytree(ROOT / "data" / "figures", source / "data" / "figures")
     for name in (*PAGES, *FILES):

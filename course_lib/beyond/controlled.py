@@ -14,7 +14,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from course_lib.nets import MLP, initialise
+from course_lib.nets import MLP, initialise, seeded_gru
 from course_lib.solvers import odeint
 
 KINDS = ("linear", "hermite")
@@ -192,11 +192,7 @@ class GapGRU(nn.Module):
 
     def __init__(self, channels: int, hidden: int = 18, outputs: int = 1, generator=None):
         super().__init__()
-        self.gru = nn.GRU(channels, hidden, batch_first=True)
-        bound = hidden**-0.5  # torch's own law, drawn from our generator
-        with torch.no_grad():
-            for weight in self.gru.parameters():
-                weight.uniform_(-bound, bound, generator=generator)
+        self.gru = seeded_gru(channels, hidden, generator)
         self.read = initialise(nn.Linear(hidden, outputs), generator=generator)
 
     def forward(self, knots: Tensor) -> Tensor:

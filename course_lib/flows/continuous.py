@@ -69,7 +69,7 @@ class ContinuousFlow(nn.Module):
     solves with and without trace.
 
     Raises:
-        ValueError: T ≤ 0, or steps < 1, or steps together with options.
+        ValueError: T not positive or not finite, steps < 1, or steps together with options.
 
     Source: Chen et al. 2018, arXiv:1806.07366, theorem 1; Grathwohl et al. 2019, arXiv:1810.01367.
 

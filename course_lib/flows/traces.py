@@ -150,7 +150,22 @@ class ClosedFormTrace:
         return field.divergence(t, x, jacobian)
 
 
-class AutogradTrace:
+class _ByAutograd:
+    """What the two traces of any field share: f at points that can be differentiated by."""
+
+    def __call__(self, field, t, x: Tensor, jacobian: bool = False) -> Divergence:
+        if torch.is_inference_mode_enabled():  # where all derivatives would be zero
+            with ordinary_tensors():
+                return self(field, float(t), x.clone(), jacobian)
+        keep = torch.is_grad_enabled()
+        with torch.enable_grad():
+            point = x if keep and x.requires_grad else x.detach().requires_grad_()
+            f = _value(field, t, point)
+            trace, norm = self.of(f, point, keep, jacobian)
+        return Divergence(f if keep else f.detach(), trace, norm)
+
+
+class AutogradTrace(_ByAutograd):
     """The exact trace of any field: one backward pass for each of the d entries of f.
 
     >>> x = torch.tensor([[1.0, 2.0]])
@@ -162,24 +177,15 @@ class AutogradTrace:
     def start(self, x: Tensor) -> None:
         """Nothing is random here."""
 
-    def __call__(self, field, t, x: Tensor, jacobian: bool = False) -> Divergence:
-        if torch.is_inference_mode_enabled():  # where all derivatives would be zero
-            with ordinary_tensors():
-                return self(field, float(t), x.clone(), jacobian)
-        keep = torch.is_grad_enabled()
-        with torch.enable_grad():
-            point = x if keep and x.requires_grad else x.detach().requires_grad_()
-            f = _value(field, t, point)
-            rows = [
-                _pull(f[..., i].sum(), point, None, keep or i + 1 < f.shape[-1], keep)
-                for i in range(f.shape[-1])
-            ]
+    def of(self, f: Tensor, x: Tensor, keep: bool, jacobian: bool):
+        """(trace, ‖J‖² or None) of f at x; `keep` its graph for gradients of these."""
+        d = f.shape[-1]
+        rows = [_pull(f[..., i].sum(), x, None, keep or i + 1 < d, keep) for i in range(d)]
         trace = sum(row[..., i] for i, row in enumerate(rows))
-        norm = sum(row.square().sum(-1) for row in rows) if jacobian else None
-        return Divergence(f if keep else f.detach(), trace, norm)
+        return trace, sum(row.square().sum(-1) for row in rows) if jacobian else None
 
 
-class HutchinsonTrace:
+class HutchinsonTrace(_ByAutograd):
     """An unbiased estimate of the trace, εᵀJε with E[εεᵀ] = I, from one backward pass.
 
     Args:
@@ -222,16 +228,12 @@ class HutchinsonTrace:
                 f"no noise for points of shape {tuple(x.shape)}: call start(x) before the solve. "
                 + see("noise")
             )
-        if torch.is_inference_mode_enabled():
-            with ordinary_tensors():
-                return self(field, float(t), x.clone(), jacobian)
-        keep = torch.is_grad_enabled()
-        with torch.enable_grad():
-            point = x if keep and x.requires_grad else x.detach().requires_grad_()
-            f = _value(field, t, point)
-            row = _pull(f, point, self.epsilon, keep, keep)
-        norm = row.square().sum(-1) if jacobian else None
-        return Divergence(f if keep else f.detach(), (row * self.epsilon).sum(-1), norm)
+        return super().__call__(field, t, x, jacobian)
+
+    def of(self, f: Tensor, x: Tensor, keep: bool, jacobian: bool):
+        """The estimates, from one backward pass."""
+        row = _pull(f, x, self.epsilon, keep, keep)
+        return (row * self.epsilon).sum(-1), row.square().sum(-1) if jacobian else None
 
 
 def exact_trace(field) -> ClosedFormTrace | AutogradTrace:

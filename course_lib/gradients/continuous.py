@@ -93,11 +93,7 @@ def odeint_adjoint(
 def solve_with_adjoint(problem: Problem, t: torch.Tensor, params, settings, path=None):
     """(solution, statistics); `path` is an object that records steps and then knows y(t)."""
     times = errors.check_times(t, problem.field.time_dtype)
-    if problem.y0.is_complex():
-        raise TypeError(
-            "the adjoint equation needs a real state: use torch.view_as_real(y0). "
-            + see("arguments")
-        )
+    errors.check_real(problem.y0, "the adjoint equation")
     stats = GradientStatistics(stored_states=len(times))
     steps = problem.steps(problem.y0, times, torch.finfo(t.dtype).eps)
     setup = (problem, steps, times, settings, stats, path)

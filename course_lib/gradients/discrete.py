@@ -86,11 +86,7 @@ def odeint_discrete_adjoint(
             f"the discrete adjoint is written for explicit Runge-Kutta methods, not for "
             f"{problem.method.name!r}: backpropagate through odeint instead. {see('guide')}"
         )
-    if problem.y0.is_complex():
-        raise TypeError(
-            "odeint_discrete_adjoint needs a real state: use torch.view_as_real(y0). "
-            + see("arguments")
-        )
+    errors.check_real(problem.y0, "odeint_discrete_adjoint")
     tape, stats = Tape(checkpoints), GradientStatistics()
     steps = problem.steps(problem.y0, times, torch.finfo(t.dtype).eps)
     setup = (problem, steps, times, tape, stats)

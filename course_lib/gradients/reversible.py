@@ -69,10 +69,7 @@ def odeint_reversible(
         raise ValueError(
             f"odeint_reversible needs its step: options={{'step_size': h}}. {see('one step')}"
         )
-    if problem.y0.is_complex():
-        raise TypeError(
-            "odeint_reversible needs a real state: use torch.view_as_real(y0). " + see("arguments")
-        )
+    errors.check_real(problem.y0, "odeint_reversible")
     times = errors.check_times(t, problem.field.time_dtype)
     stats = GradientStatistics(stored_states=len(times) + 1)
     setup = (problem, times, grids(times, problem.options), stats)
@@ -84,12 +81,7 @@ def grids(times: list[float], options: dict) -> list[list[float]]:
     """For each interval between output times the ends of its equal steps."""
     size = options["step_size"]
     counts = [max(1, ceil(abs(b - a) / size - 1e-9)) for a, b in pairwise(times)]
-    if sum(counts) > options["max_num_steps"]:
-        raise ValueError(
-            f"step_size {size:g} needs {sum(counts)} steps, more than max_num_steps "
-            f"= {options['max_num_steps']:g}: take a larger step_size or raise max_num_steps. "
-            + see("evaluations")
-        )
+    errors.check_number_of_steps(sum(counts), size, times[0], times[-1], options["max_num_steps"])
     return [
         [*(a + (b - a) * k / n for k in range(n)), b]
         for (a, b), n in zip(pairwise(times), counts, strict=True)

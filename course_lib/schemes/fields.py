@@ -9,7 +9,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from course_lib.nets import initialise
+from course_lib.nets import initialise, log_cosh
 from course_lib.schemes.scheme import Scheme, solve
 
 __all__ = [
@@ -36,11 +36,6 @@ class _InDepth(nn.Module):
         for coefficient in self.coefficients[:-1].flip(0):  # Horner
             value = coefficient + t * value
         return value
-
-
-def _log_cosh(x: Tensor) -> Tensor:
-    size = x.abs()  # cosh itself would overflow where |x| > 89 in single precision
-    return size + torch.log1p(torch.exp(-2 * size)) - math.log(2)
 
 
 class SmoothField(nn.Module):
@@ -126,8 +121,9 @@ class HamiltonianField(nn.Module):
     def energy(self, t, x: Tensor) -> Tensor:
         """H at depth t: [..., width] → [...]."""
         a, b = x.chunk(2, -1)
-        of_b = _log_cosh(b @ self.K(t).T + self.c(t)).sum(-1)
-        return of_b + _log_cosh(a @ self.M(t).T + self.d(t)).sum(-1)
+        of_b = log_cosh(b @ self.K(t).T + self.c(t)) - math.log(2)
+        of_a = log_cosh(a @ self.M(t).T + self.d(t)) - math.log(2)
+        return of_b.sum(-1) + of_a.sum(-1)
 
 
 class AntisymmetricField(nn.Module):

@@ -11,8 +11,8 @@ from itertools import count
 import torch
 from torch import Tensor, nn
 
-from course_lib.nets import initialise
-from course_lib.sequences.latent import GAP_SCALE, seeded_gru
+from course_lib.nets import initialise, seeded_gru
+from course_lib.sequences.latent import GAP_SCALE
 from course_lib.sequences.spirals import thinned_batch
 from course_lib.training import History, cosine, train
 
@@ -93,6 +93,15 @@ def fit_autoregressive(
 
     In the first 30 % of the steps the share of each row that is read, not forecast, shrinks from
     all of it to a quarter. `options` go to `training.train`.
+
+    >>> from course_lib.sequences.spirals import draw_spirals
+    >>> s = draw_spirals(4, torch.Generator().manual_seed(0), m=10)
+    >>> model, generator = AutoregressiveGRU(), torch.Generator().manual_seed(1)
+    >>> history = fit_autoregressive(
+    ...     model, s.t, s.x, generator, sizes=(5,), steps=2, progress=False
+    ... )
+    >>> len(history.loss)
+    2
     """
     batches = count()
 

@@ -25,6 +25,12 @@ def persistence(record: Record, windows: Windows) -> Tensor:
     """The last value seen stays: constant in the channel's units, so its anomaly moves.
 
     Where nothing was seen for a day it is the climatology.
+
+    >>> record = new_york()
+    >>> kept = torch.ones(len(record.times), dtype=torch.bool)
+    >>> windows = record.windows("test", kept, every=50)
+    >>> persistence(record, windows).shape == windows.target.shape
+    True
     """
     hours = windows.issue[:, None] + torch.arange(1, LEADS + 1)
     seen = windows.issue[:, None] - windows.age.long().clamp(max=LEADS - 1)
@@ -85,6 +91,13 @@ def block_errors(forecast: Tensor, windows: Windows) -> Tensor:
     """For each block and lead the sum of squared errors, and of how many: [blocks, leads, 2].
 
     Sums of these over any blocks and leads give their mean squared error, as a quotient.
+
+    >>> record = new_york()
+    >>> kept = torch.ones(len(record.times), dtype=torch.bool)
+    >>> windows = record.windows("test", kept, every=50)
+    >>> sums = block_errors(windows.target + 2, windows)
+    >>> sums.shape[1:], round((sums[..., 0].sum() / sums[..., 1].sum()).item(), 3)
+    (torch.Size([24, 2]), 4.0)
     """
     error = torch.where(windows.mask, forecast - windows.target, 0).square().sum(-1)
     both = torch.stack([error, windows.mask.sum(-1).to(error.dtype)], -1)
@@ -97,6 +110,12 @@ def forecast_error(forecast: Tensor | Callable[[Windows], Tensor], windows: Wind
     """Root mean square error over all observed targets; a model is asked for its forecast first.
 
     Raises `ValueError` if forecast and targets differ in shape.
+
+    >>> record = new_york()
+    >>> kept = torch.ones(len(record.times), dtype=torch.bool)
+    >>> windows = record.windows("test", kept, every=50)
+    >>> round(forecast_error(windows.target + 2, windows), 3)
+    2.0
     """
     made = forecast if isinstance(forecast, Tensor) else forecast(windows)
     if made.shape != windows.target.shape:
@@ -113,6 +132,9 @@ class Field(nn.Module):
 
     The correction's last layer starts at a tenth of its usual size, A at −1: at first every
     anomaly dies out within a day or so. `width=0` leaves the linear part alone.
+
+    >>> Field(2, 0, torch.Generator())(torch.zeros(1, 4), torch.tensor([[1.0, 3.0]])).tolist()
+    [[-1.0, -3.0]]
     """
 
     def __init__(self, dim: int, width: int, generator: torch.Generator):
@@ -137,6 +159,14 @@ class Forecaster(nn.Module):
         kind: "ODE" (RK4, steps of `step` hours, any lead) or "map" (z ← z + f/24 each hour).
         extra: coordinates beyond the channels, which start from the features alone.
         width: hidden neurons of the field; 0 for a linear field.
+
+    >>> record = new_york()
+    >>> kept = torch.ones(len(record.times), dtype=torch.bool)
+    >>> windows = record.windows("test", kept, every=50)
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> model = Forecaster(record, windows.features.shape[1], generator=generator)
+    >>> model(windows, leads=6).shape[1:]
+    torch.Size([6, 15])
     """
 
     def __init__(self, record: Record, features: int, kind="ODE", extra=5, width=32, *, generator):
@@ -194,6 +224,16 @@ def fit(
     Args:
         horizon: share of training done → leads in the loss (`scheduled`).
         penalty: (model, windows) → a number that is added to the loss.
+
+    Returns: the `training.History`.
+
+    >>> record = new_york()
+    >>> kept = torch.ones(len(record.times), dtype=torch.bool)
+    >>> windows = record.windows("test", kept, every=50)
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> model = Forecaster(record, windows.features.shape[1], generator=generator)
+    >>> len(fit(model, windows, steps=2, batch=16, generator=generator).loss)
+    2
     """
     done = 0
 

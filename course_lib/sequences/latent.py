@@ -16,7 +16,7 @@ from itertools import count
 import torch
 from torch import Tensor, nn
 
-from course_lib.nets import MLP, initialise
+from course_lib.nets import MLP, initialise, seeded_gru
 from course_lib.sequences.bound import kl_to_standard, log_likelihood, reparametrise
 from course_lib.sequences.spirals import TURN, thinned_batch
 from course_lib.solvers import odeint
@@ -39,6 +39,11 @@ class BackwardEncoder(nn.Module):
         group: observations that it reads at once; fewer, wider steps are several times faster.
 
     Shapes: t [n, m], x [n, m, 2], m a multiple of group → two tensors [n, latent].
+
+    >>> t, x = torch.rand(3, 10).sort().values, torch.zeros(3, 10, 2)
+    >>> mean, log_var = BackwardEncoder(latent=4)(t, x)
+    >>> mean.shape, log_var.shape
+    (torch.Size([3, 4]), torch.Size([3, 4]))
     """
 
     def __init__(self, latent: int = 4, hidden: int = 64, group: int = 5, generator=None):
@@ -149,6 +154,11 @@ def elbo(
         beta: weight of the KL term, below 1 only while training warms up.
         horizon: observations after it are encoded, but not scored (in training: a curriculum).
         sigma: the noise, if it is not the model's; a number or [n, 1, 1].
+
+    >>> from course_lib.sequences.spirals import draw_spirals
+    >>> s = draw_spirals(4, torch.Generator().manual_seed(0), m=10)
+    >>> elbo(LatentODE(), s.t, s.x).shape
+    torch.Size([4])
     """
     return _bound_and_states(model, t, x, generator, beta, horizon, sigma)[0]
 
@@ -171,6 +181,13 @@ def disagreement(model: LatentODE, t: Tensor, x: Tensor, z: Tensor, j: int) -> T
     Args:
         z: states [n, m, latent] at the observation times t [n, m].
         j: which observation becomes the new time 0.
+
+    >>> from course_lib.sequences.spirals import draw_spirals
+    >>> s = draw_spirals(4, torch.Generator().manual_seed(0), m=10)
+    >>> model = LatentODE()
+    >>> z = model.trajectory(model.encode(s.t, s.x)[0], s.t)
+    >>> disagreement(model, s.t, s.x, z, 5).shape
+    torch.Size([4])
     """
     later = t[:, j:] - t[:, j : j + 1]
     return (z[:, j] - model.encode(later, x[:, j:])[0]).square().sum(-1)
@@ -199,6 +216,13 @@ def fit_latent(
 
     For the first 30 % of the steps the weights of the KL term and of the disagreement grow from 0
     to all, and the scored observations from the first quarter of the time to all of it.
+
+    >>> from course_lib.sequences.spirals import draw_spirals
+    >>> s = draw_spirals(4, torch.Generator().manual_seed(0), m=10)
+    >>> generator = torch.Generator().manual_seed(1)
+    >>> history = fit_latent(LatentODE(), s.t, s.x, generator, sizes=(5,), steps=2, progress=False)
+    >>> len(history.loss)
+    2
     """
     batches = count()
 
@@ -223,13 +247,3 @@ def fit_latent(
     adam = torch.optim.Adam(model.parameters(), lr=1e-2, betas=(0.9, 0.98), fused=True)
     settings = {"optimizer": adam, "schedule": cosine(min(0.1, 50 / steps)), "clip": 1.0}
     return train(model, loss, draw, steps=steps, generator=generator, **settings, **options)
-
-
-def seeded_gru(n_in: int, hidden: int, generator=None) -> nn.GRU:
-    """A batch-first `nn.GRU` with torch's default distribution of weights, from a generator."""
-    gru = nn.GRU(n_in, hidden, batch_first=True)
-    bound = 1 / math.sqrt(hidden)
-    with torch.no_grad():
-        for weight in gru.parameters():
-            weight.uniform_(-bound, bound, generator=generator)
-    return gru

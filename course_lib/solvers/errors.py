@@ -227,6 +227,14 @@ def check_precision(y0: torch.Tensor, rtol: float) -> None:
         )
 
 
+def check_real(y0: torch.Tensor, name: str) -> None:
+    """Refuse complex numbers, of which these gradients have no notion; `name` is who refuses."""
+    if y0.is_complex():
+        raise TypeError(
+            f"{name} needs a real state: use torch.view_as_real(y0). {see('arguments')}"
+        )
+
+
 def check_linear_algebra(y0: torch.Tensor) -> None:
     """Refuse a state for which implicit Euler has no derivative or no linear solver."""
     if y0.dtype not in (torch.float32, torch.float64):
@@ -303,6 +311,16 @@ def check_times(t: torch.Tensor, dtype: torch.dtype = torch.float64) -> list[flo
             f"use y0.double(), or measure time in a larger unit. {see('arguments')}"
         )
     return times
+
+
+def check_number_of_steps(n: float, step_size: float, t0: float, t1: float, most: float) -> None:
+    """Refuse fixed steps of which there would be more than max_num_steps."""
+    if n > most:
+        raise ValueError(
+            f"step_size {step_size:g} needs {n} steps from t = {t0:g} to t = {t1:g}, more than "
+            f"max_num_steps = {most:g}: take a larger step_size or raise max_num_steps. "
+            + see("evaluations")
+        )
 
 
 def as_time(name: str, value) -> float:

@@ -20,7 +20,7 @@ class Method:
 
     `order` is that of the global error, `stages` the new evaluations of func in one step (for
     implicit Euler: in one Newton iteration), `error` the weights b - b̂ of the embedded error
-    estimate, `bump` those of the quartic term of the dense output (`steps.interpolate`).
+    estimate, `bump` those of the quartic term of the dense output (`dense.interpolate`).
 
     >>> METHODS["dopri5"].order, METHODS["dopri5"].stages, METHODS["dopri5"].adaptive
     (5, 6, True)

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import torch
 
-from course_lib.solvers.errors import SolverError, all_finite, see
+from course_lib.solvers.errors import SolverError, all_finite, check_number_of_steps, see
 from course_lib.solvers.field import Field, NotFinite, Step
 from course_lib.solvers.methods import Method
 
@@ -159,11 +159,6 @@ def time_grid(
     # far from 0, where t itself is coarse, it may be more than that: at most a tenth of a step
     slack = min(4 * eps * max(abs(t0), abs(t1)), step_size / 10)
     n = max(1, ceil((abs(t1 - t0) - slack) / step_size))
-    if n > max_num_steps:
-        raise ValueError(
-            f"step_size {step_size:g} needs {n} steps from t = {t0:g} to t = {t1:g}, more than "
-            f"max_num_steps = {max_num_steps:g}: take a larger step_size or raise max_num_steps. "
-            + see("evaluations")
-        )
+    check_number_of_steps(n, step_size, t0, t1, max_num_steps)
     h = math.copysign(step_size, t1 - t0)
     return [t0 + i * h for i in range(n)] + [t1]

@@ -5,6 +5,7 @@ an obstacle), `oracle` (single agents, solved directly), `variants` (one map, se
 `particles` (Bayes' rule as a flow) and `steering` (a crowd that is told where the obstacle is).
 """
 
+from course_lib.nets import log_cosh
 from course_lib.transport.crowd import (
     Obstacle,
     crowd_loss,
@@ -31,7 +32,7 @@ from course_lib.transport.exact import (
 )
 from course_lib.transport.oracle import Paths, best_paths
 from course_lib.transport.particles import BayesFlow
-from course_lib.transport.potential import Potential, Rates, log_cosh
+from course_lib.transport.potential import Potential, Rates
 from course_lib.transport.variants import (
     Rotated,
     map_jacobian,

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from course_lib.nets import log_cosh
+
 
 class Rates(NamedTuple):
     """What flows along a path at one time, for samples [n, d].
@@ -104,13 +106,3 @@ class Potential(nn.Module):
     def _check(self, x: Tensor) -> None:
         if x.ndim != 2 or x.shape[1] != self.dim:
             raise ValueError(f"x must have shape [n, {self.dim}], got {tuple(x.shape)}")
-
-
-def log_cosh(a: Tensor) -> Tensor:
-    """log(eᵃ + e⁻ᵃ) without overflow, elementwise; its derivative is tanh a.
-
-    >>> log_cosh(torch.tensor([0.0, 1000.0])).tolist()
-    [0.6931471824645996, 1000.0]
-    """
-    size = a.abs()
-    return size + torch.log1p(torch.exp(-2 * size))
