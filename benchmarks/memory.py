@@ -9,6 +9,7 @@ process's maximum resident size over that of one step. The gradients agree befor
 """
 
 import json
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,7 @@ from matplotlib import pyplot as plt
 from benchmarks.gradients import SOLVES
 from benchmarks.harness import QUICK_ROUNDS, ROOT, footer, run, slope
 from course_lib import plotting
-from experiments.gradient_memory import memory_of, problem
+from experiments.gradient_memory import ALLOCATOR, memory_of, problem
 
 STEPS = (10, 100, 1000)
 QUICK_STEPS = (10, 30)
@@ -43,7 +44,9 @@ def gradient(name: str, steps: int) -> torch.Tensor:
 def in_own_process(task: tuple[str, int]) -> dict:
     """The row of one contender and number of steps."""
     command = [sys.executable, "-m", "benchmarks.memory", task[0], str(task[1])]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, cwd=ROOT, env=os.environ | ALLOCATOR
+    )
     return json.loads(done.stdout)
 
 
@@ -96,7 +99,8 @@ def table(record: dict) -> str:
         "",
         f"Peak MiB of tensors for one gradient by RK4 with {steps[0]} to {steps[-1]} steps, batch",
         "1024, f a 2-64-64-2 tanh perceptron in float32; in parentheses how much the maximum",
-        "resident size of a fresh process grew. Made by `python -m benchmarks.memory`.",
+        "resident size of a fresh process grew (glibc told to give large tensors back at once;",
+        "left alone, it holds up to 250 by chance). Made by `python -m benchmarks.memory`.",
         "",
         "| | " + " | ".join(f"{n} steps" for n in steps) + " | exponent at the end |",
         "|---|" + "---|" * (len(steps) + 1),

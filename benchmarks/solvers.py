@@ -185,6 +185,24 @@ def measure(case: Case, func: Perceptron, y0: torch.Tensor, rounds: int) -> dict
     return row
 
 
+def ahead_lines(record: dict) -> list[str]:
+    """Where a peer's whole solve is faster than ours, for it needs fewer calls of f."""
+    lines = []
+    for row in record["rows"]:
+        times = {
+            name: row["contenders"][name]["median"] * row["contenders"][name]["nfe"]
+            for name in ("course_lib", *peers.PEERS)
+            if name in row["contenders"]
+        }
+        lines += [
+            f"- {row['case']}: {name}, {time / times['course_lib']:.2f} of our time."
+            for name, time in times.items()
+            if time < times["course_lib"]
+        ]
+    head = "A whole solve takes as long as overhead times calls of f. By that a peer is ahead in:"
+    return ["", head, "", *lines] if lines else []
+
+
 def diffrax_lines(record: dict) -> list[str]:
     """diffrax compiles f itself, so its time cannot be divided by that of f: a table of its own."""
     found = [row["diffrax"] for row in record["rows"] if "diffrax" in row]
@@ -242,7 +260,7 @@ def table(record: dict) -> str:
         if judged:
             cells.append(verdict(row["contenders"]["course_lib"]["median"], row["target"]))
         lines.append(f"| {row['case']} | {' | '.join(cells)} |")
-    lines += missed_lines(record) if judged else diffrax_lines(record)
+    lines += missed_lines(record) if judged else ahead_lines(record) + diffrax_lines(record)
     return "\n".join([*lines, "", footer(record)]) + "\n"
 
 
