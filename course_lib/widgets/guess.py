@@ -362,10 +362,11 @@ class GuessTheODE:
         """The game with its controls by name, for tests."""
         return GamePanel(self)
 
-    def figure(self) -> Figure:
-        """A pyplot figure of the first state, for where no widget is seen."""
-        fig = plt.figure(figsize=self.figsize, layout="constrained")
-        draw(fig, Game())
+    def figure(self, round: int = 1) -> Figure:
+        """A pyplot figure of a round as it begins, for where no widget is seen."""
+        fig, game = plt.figure(figsize=self.figsize, layout="constrained"), Game()
+        game.reset(round)
+        draw(fig, game)
         return fig
 
 
