@@ -98,8 +98,8 @@ def section(record: dict, scale: float) -> list[str]:
     ours, peer = found["course_lib, backprop"], found["torchdiffeq, backprop"]
     met = ours["error"] <= ERROR_TARGET
     lines += ["", f"Error of our backpropagation: target ≤ {ERROR_TARGET:.0e}, "
-              + ("met." if met else f"missed, as by torchdiffeq: a tolerance of {TOLERANCE:.0e} "
-                 "leaves the solve itself an error of this size.")]  # fmt: skip
+              + ("met." if met else f"missed (torchdiffeq's is {peer['error']:.1e}): a tolerance "
+                 f"of {TOLERANCE:.0e} leaves the solve itself an error of this size.")]  # fmt: skip
     for name, target in TARGETS.items():
         if found[name]["median"] > target:
             lines += ["", f"Missed, {name}: {reason(found[name], ours, peer)}."]

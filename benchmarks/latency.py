@@ -228,8 +228,8 @@ def judged(row: dict) -> str:
 
 # Widgets whose slowest updates miss the target, and what they wait for (profiled, 2026-11-22).
 SLOWEST = {
-    "gradient_explorer": "a new depth takes three nets, built and differentiated (58 ms)",
-    "slope_field_explorer": "a new problem takes its exact solution and new axes (55 ms)",
+    "gradient_explorer": "a new depth takes three nets, built and differentiated (up to 58 ms)",
+    "slope_field_explorer": "a new problem takes its exact solution and new axes (40 to 60 ms)",
 }
 
 

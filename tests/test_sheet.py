@@ -6,6 +6,7 @@ One level of 255 is allowed where ticks and labels lie on something else: stamps
 import gc
 import io
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.axis import Axis
@@ -13,7 +14,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
 
 import course_lib
-from course_lib.widgets.sheet import MAX_STAMPS, Sheet, canvas_for, png_of
+from course_lib.widgets.sheet import MAX_STAMPS, TYPE, Sheet, canvas_for, png_of
 
 SIZE = (3, 2)
 
@@ -71,6 +72,10 @@ def test_a_picture_does_not_depend_on_the_one_before_it(first, second):
     fresh = pixels(Sheet(SIZE).picture(waves(**second))[0])
     for time in ("first", "second"):  # the second time its places are remembered
         assert (pixels(sheet.picture(waves(**second))[0]) == fresh).all(), f"the {time} time"
+
+
+def test_margins_by_hand_are_for_the_notebooks_type():
+    assert plt.rcParams["font.size"] == TYPE
 
 
 def test_the_layout_is_looked_for_once(monkeypatch):
