@@ -73,7 +73,7 @@ def good():
     )
     cells = {
         "opening": new_markdown_cell(opening),
-        "setup": new_code_cell("from course_lib import setup\n\nsetup(seed=0)"),
+        "setup": new_code_cell("from course_lib import hint, setup, solution\n\nsetup(seed=0)"),
         "formulas": new_markdown_cell(formulas),
         "plot": new_code_cell("plt.plot(x)\nplt.show()", outputs=[figure()]),
         "caption": new_markdown_cell(f"**Figure 98.1.** {WORDS}"),
@@ -178,6 +178,7 @@ BROKEN = [
     ("opening", edit("opening", "<!-- binder-badge -->", ""), "binder-badge"),
     ("setup_cell", edit("setup", "setup(seed=0)", "pass"), "must call setup"),
     ("setup_cell", edit("setup", "seed=0", "seed=3"), "setup(seed=0)"),
+    ("setup_cell", edit("setup", "hint, ", ""), "must import hint"),
     ("setup_cell", edit("setup", "\n\n", "\n" + longer(8) + "\n"), "at most 8"),
     ("setup_cell", edit("setup", "\n\n", "\n%matplotlib inline\n"), "magics"),
     ("breaks", edit("breaks", "When it breaks", "Limits"), "When it breaks"),

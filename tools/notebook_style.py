@@ -133,6 +133,9 @@ def setup_cell(page: Page) -> Faults:
         yield f"the setup cell has {len(_lines(source))} lines: at most 8, so move the rest"
     if not re.search(r"^setup\(seed=0\b", source, flags=re.M):
         yield "the setup cell must say setup(seed=0): the seed is part of the text"
+    for name in ("hint", "solution"):  # to which a wrong answer sends the reader
+        if not re.search(rf"^from course_lib import[^=]*\b{name}\b", source, flags=re.M):
+            yield f"the setup cell must import {name}"
     if re.search(r"^\s*[%!]|\bpip\b|://", source, flags=re.M):
         yield "the setup cell must not have magics, pip or addresses: requirements.txt installs"
 

@@ -23,6 +23,7 @@ __all__ = ["Exercise", "Misconception", "Result", "cases_of", "grade_exercise"]
 
 NOT_ATTEMPTED = {
     "function": "Put your code in place of the `...` and run the cell again.",
+    "raise": "Put your code in place of the line with `raise` and run the cell again.",
     "choice": "Put the letter of your answer, in quotes, in place of the `...`.",
     "number": "Put your number in place of the `...`.",
 }
@@ -145,7 +146,7 @@ def _grade_function(exercise: Exercise, answer: Any) -> Result:
             raise reference.error
     trials, printed = attempt(answer, cases, exercise.run, patience)
     if isinstance(trials[0].error, NotImplementedError):
-        return stub
+        return Result("not attempted", NOT_ATTEMPTED["raise"])
     comparison = Comparison(exercise, answer, cases, trials, references, patience)
     return replace(comparison.verdict(), printed=printed)
 
